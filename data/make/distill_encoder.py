@@ -1,0 +1,267 @@
+"""Train the lite encoder: a VGG-19 with a quarter of the channels that sees what its teachers see.
+
+    python data/make/distill_encoder.py train --teacher FOLDER --photos FOLDER --paintings FOLDER
+    python data/make/distill_encoder.py export --photos FOLDER        # the trained student -> data/weights/vgg19_lite.safetensors
+    python data/make/distill_encoder.py measure --teacher FOLDER --photos FOLDER --kept-out FOLDER
+
+All thirteen convolutions are trained at once from random weights. Each layer of the student goes through a 1x1 convolution (its
+head, dropped afterwards) to the teacher's width; there its distance to the teacher's layer and, at the five style layers, the
+distance of the Gram matrices are what is minimised. Round one uses batch normalisation to get thirteen plain layers moving; it is
+then folded into the convolutions. Round two goes on without it and adds pictures that Gatys' method makes on the student itself:
+an optimiser finds inputs that no photograph resembles, and there too the student must answer like its teachers.
+
+`train` resumes from its last checkpoint in build/distill. It takes about an hour and a half on two CPU cores.
+"""
+
+import argparse
+import json
+import math
+import os
+import random
+import time
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from teachers import REAL_LAYERS, Teachers
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torchvision.transforms.functional import pil_to_tensor
+
+from nst.vgg import CONVOLUTIONS, WIDTHS, VGG19
+
+# The weight of each layer in the loss: the five style layers and the content layer count most, the others keep the path open.
+LAYERS = {"relu1_1": 1, "relu1_2": 0.3, "relu2_1": 1, "relu2_2": 0.3, "relu3_1": 1, "relu3_2": 0.3, "relu3_3": 0.3,
+          "relu3_4": 0.3, "relu4_1": 1, "relu4_2": 1, "relu4_3": 0.3, "relu4_4": 0.3, "relu5_1": 1}  # fmt: skip
+STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+GRAM_WEIGHT = 0.3
+SIZE, BATCH = 128, 8
+STRIDES = {"1": 4, "2": 2, "3": 1, "4": 1, "5": 1}  # per block
+CHECKPOINT = Path("build/distill/checkpoint.pt")
+WEIGHTS = Path(__file__).resolve().parents[1] / "weights" / "vgg19_lite.safetensors"
+
+
+def read_folder(folder: Path, short_side: int = 256) -> list[Tensor]:
+    """Every picture of a folder as uint8 (3, H, W), in the order of the names."""
+    pictures = []
+    for path in sorted(Path(folder).glob("*.jpg")):
+        image = Image.open(path).convert("RGB")
+        scale = short_side / min(image.size)
+        image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS)
+        pictures.append(pil_to_tensor(image).contiguous())
+    return pictures
+
+
+class Pictures:
+    """Training pictures (3, SIZE, SIZE) in [0, 1]: photographs, paintings, blends of both, noise, and what Gatys' method made."""
+
+    def __init__(self, photos: list[Tensor], paintings: list[Tensor], rng: random.Random):
+        self.photos, self.paintings, self.rng, self.made = photos, paintings, rng, []
+
+    def crop(self, pictures: list[Tensor]) -> Tensor:
+        picture = self.rng.choice(pictures)
+        side = min(round(SIZE * self.rng.uniform(1, 2)), *picture.shape[1:])
+        top, left = (self.rng.randint(0, n - side) for n in picture.shape[1:])
+        x = picture[:, top : top + side, left : left + side].float() / 255
+        x = F.interpolate(x[None], size=(SIZE, SIZE), mode="bilinear", antialias=True)[0]
+        return x.flip(-1) if self.rng.random() < 0.5 else x
+
+    def noise(self) -> Tensor:
+        """Noise of a random grain and contrast around a random colour."""
+        n = max(2, round(SIZE / 2 ** self.rng.uniform(0, 5)))
+        grain = F.interpolate(torch.randn(1, 3, n, n), size=(SIZE, SIZE), mode="bicubic")[0]
+        return (torch.rand(3, 1, 1) + self.rng.uniform(0.02, 0.5) * grain).clamp(0, 1)
+
+    def jitter(self, x: Tensor) -> Tensor:
+        """Another contrast, brightness and saturation; sometimes other colours altogether."""
+        if self.rng.random() < 0.15:
+            x = x[torch.randperm(3)]
+        grey = x.mean(0, keepdim=True)
+        x = grey + (x - grey) * self.rng.uniform(0.3, 1.6)
+        x = (x - x.mean()) * self.rng.uniform(0.5, 1.5) + x.mean() + self.rng.uniform(-0.15, 0.15)
+        return x.clamp(0, 1)
+
+    def one(self) -> Tensor:
+        kind = self.rng.random()
+        if self.made and kind < 0.3:
+            return self.rng.choice(self.made).float() / 255
+        kind = self.rng.random()
+        if kind < 0.55:
+            x = self.crop(self.photos)
+        elif kind < 0.82:
+            x = self.crop(self.paintings)
+        elif kind < 0.92:
+            x = torch.lerp(self.crop(self.photos), self.crop(self.paintings), self.rng.uniform(0.2, 0.8))
+        elif kind < 0.96:
+            x = (self.crop(self.photos) + self.rng.uniform(0.02, 0.3) * torch.randn(3, SIZE, SIZE)).clamp(0, 1)
+        else:
+            return self.noise()
+        return self.jitter(x) if self.rng.random() < 0.4 else x
+
+    def batch(self, size: int = BATCH) -> Tensor:
+        return torch.stack([self.one() for _ in range(size)]).contiguous(memory_format=torch.channels_last)
+
+
+def gram(f: Tensor) -> Tensor:  # (B, C, H, W) -> (B, C, C)
+    f = f.flatten(2)
+    return f @ f.mT / f.shape[2]
+
+
+def gram_error(f: Tensor, target: Tensor) -> Tensor:  # relative, (B,)
+    return (gram(f) - target).square().sum((1, 2)) / target.square().sum((1, 2))
+
+
+def paint_like_gatys(student: VGG19, pictures: Pictures, steps: int = 40) -> None:
+    """Optimise a batch of pictures on the student and keep what it passed through as training pictures."""
+    content = torch.stack([pictures.crop(pictures.photos) for _ in range(BATCH)])
+    style = torch.stack([pictures.crop(pictures.paintings) for _ in range(BATCH)])
+    weight = torch.tensor([10 ** pictures.rng.uniform(-0.5, 1.5) for _ in range(BATCH)])
+    start = [c if pictures.rng.random() < 0.6 else torch.rand_like(c) for c in content]
+    x = torch.stack(start).contiguous(memory_format=torch.channels_last).requires_grad_()
+    with torch.no_grad():
+        goal = student(content, ["relu4_2"])["relu4_2"].float()
+        grams = {k: gram(f.float()) for k, f in student(style, STYLE_LAYERS).items()}
+    optimizer = torch.optim.Adam([x], lr=0.04)
+    for step in range(1, steps + 1):
+        found = student(x, (*STYLE_LAYERS, "relu4_2"))
+        content_loss = (found["relu4_2"] - goal).square().mean((1, 2, 3)) / goal.var((1, 2, 3))
+        style_loss = sum(gram_error(found[k].float(), grams[k]) for k in STYLE_LAYERS)
+        x.grad = torch.autograd.grad((content_loss + weight * style_loss).sum(), x)[0]
+        optimizer.step()
+        with torch.no_grad():
+            x.clamp_(0, 1)
+        if step in (5, 15, steps):
+            pictures.made += list((x.detach() * 255).round().to(torch.uint8).contiguous())
+    pictures.made = pictures.made[-600:]
+
+
+class Distillation(nn.Module):
+    """The student, its heads and the loss against the teachers."""
+
+    def __init__(self, teachers: Teachers):
+        super().__init__()
+        self.teachers = teachers
+        self.student = VGG19(WIDTHS["lite"], padding="reflect")
+        for name in CONVOLUTIONS:
+            conv = getattr(self.student, name)
+            nn.init.kaiming_normal_(conv.weight), nn.init.zeros_(conv.bias)
+            setattr(self.student, name, nn.Sequential(conv, nn.BatchNorm2d(conv.out_channels)))
+        self.heads = nn.ModuleDict({k: nn.Conv2d(self._width(self.student, k), self._width(self.teacher(k), k), 1) for k in LAYERS})
+        self.scales: dict[str, float] = {}
+
+    @staticmethod
+    def _width(net: VGG19, layer: str) -> int:
+        block = net.get_submodule("conv" + layer[4:])
+        return (block[0] if isinstance(block, nn.Sequential) else block).out_channels
+
+    def teacher(self, layer: str) -> VGG19:
+        return self.teachers.real if layer in REAL_LAYERS else self.teachers.small
+
+    def trained(self) -> dict:
+        return {"student": self.student.state_dict(), "heads": self.heads.state_dict(), "scales": self.scales}
+
+    @torch.no_grad()
+    def measure_scales(self, x: Tensor) -> None:
+        """The standard deviation of each teacher layer: raw activations run into the hundreds, heads would never catch up."""
+        found = self.teachers(x, list(LAYERS))
+        self.scales = {k: float(f.var((0, 2, 3)).mean().sqrt()) for k, f in found.items()}
+
+    def fold_batch_norm(self) -> None:
+        for name in CONVOLUTIONS:
+            conv, norm = getattr(self.student, name)
+            setattr(self.student, name, fuse_conv_bn_eval(conv.eval(), norm.eval()).train().requires_grad_())
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """Loss per layer. A picture whose features vary a lot (noise) weighs no more than a photograph."""
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            with torch.no_grad():
+                goals = self.teachers(x, list(LAYERS))
+            found = self.student(x, list(LAYERS))
+        losses = {}
+        for k in LAYERS:
+            stride = STRIDES[k[4]]  # a sample of the positions of the large maps is enough
+            grid = (..., slice(random.randrange(stride), None, stride), slice(random.randrange(stride), None, stride))
+            goal = goals[k][grid].float() / self.scales[k]
+            guess = self.heads[k](found[k][grid].float())
+            spread = goal.var((2, 3)).mean(1)  # (B,), 1 on average
+            losses[k] = ((guess - goal).square().mean((1, 2, 3)) / (0.5 + 0.5 * spread)).mean()
+            if k in STYLE_LAYERS:
+                losses[k] = losses[k] + GRAM_WEIGHT * gram_error(guess, gram(goal)).mean()
+        return losses
+
+
+def learning_rate(step: int, steps: int, fold_at: int, peak: float = 2e-3) -> float:
+    """Warm up, then half a cosine; a second short warm-up where batch normalisation goes."""
+    warm = min(1, (step + 1) / 100, (step - fold_at + 1) / 200 if step >= fold_at else 1)
+    return peak * warm * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
+def save_checkpoint(state: dict) -> None:
+    CHECKPOINT.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(state, CHECKPOINT.with_suffix(".tmp"))
+    os.replace(CHECKPOINT.with_suffix(".tmp"), CHECKPOINT)
+
+
+def train(a: argparse.Namespace) -> None:
+    torch.manual_seed(a.seed)
+    pictures = Pictures(read_folder(a.photos), read_folder(a.paintings), random.Random(a.seed))
+    model = Distillation(Teachers(a.teacher)).to(memory_format=torch.channels_last)
+    fold_at, start, optimizer = round(0.5 * a.steps), 0, None
+    saved = torch.load(CHECKPOINT, weights_only=True) if CHECKPOINT.exists() else None
+    if saved:
+        start, model.scales = saved["step"], saved["scales"]
+        if start > fold_at:
+            model.fold_batch_norm()
+        model.student.load_state_dict(saved["student"]), model.heads.load_state_dict(saved["heads"])
+        pictures.rng.seed(a.seed + start), torch.manual_seed(a.seed + start)
+        pictures.made = list(saved["made"])
+    else:
+        model.measure_scales(pictures.batch(64))
+    model.to(memory_format=torch.channels_last)
+    began, mean = time.time(), {}
+    for step in range(start, a.steps):
+        if step == fold_at:
+            model.fold_batch_norm()
+            optimizer = None
+        if optimizer is None:
+            optimizer = torch.optim.Adam([*model.student.parameters(), *model.heads.parameters()], betas=(0.9, 0.99))
+            if saved and step == start and step != fold_at:
+                optimizer.load_state_dict(saved["optimizer"])
+        if step >= fold_at and step % 80 == 0:
+            model.student.eval().requires_grad_(False)
+            paint_like_gatys(model.student, pictures)
+            model.student.train().requires_grad_(True)
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, a.steps, fold_at)
+        losses = model(pictures.batch())
+        total = sum(LAYERS[k] * v for k, v in losses.items())
+        if not torch.isfinite(total):
+            raise SystemExit(f"step {step}: the loss is not finite; the last good state is in {CHECKPOINT}")
+        optimizer.zero_grad()
+        total.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        optimizer.step()
+        mean = {k: 0.98 * mean.get(k, float(v.detach())) + 0.02 * float(v.detach()) for k, v in losses.items()}
+        if (step + 1) % 100 == 0:
+            shown = "  ".join(f"{k[4:]} {v:.3f}" for k, v in mean.items())
+            print(f"{step + 1}/{a.steps}  {(time.time() - began) / (step + 1 - start):.2f} s/step  {shown}", flush=True)
+        if (step + 1) % 250 == 0 or step + 1 == a.steps:
+            made = torch.stack(pictures.made) if pictures.made else torch.zeros(0, 3, SIZE, SIZE, dtype=torch.uint8)
+            save_checkpoint({**model.trained(), "step": step + 1, "optimizer": optimizer.state_dict(), "made": made})
+
+
+def main() -> None:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = p.add_subparsers(required=True)
+    t = commands.add_parser("train")
+    t.add_argument("--teacher", type=Path, required=True), t.add_argument("--photos", type=Path, required=True)
+    t.add_argument("--paintings", type=Path, required=True)
+    t.add_argument("--steps", type=int, default=9000), t.add_argument("--seed", type=int, default=0)
+    t.set_defaults(run=train)
+    a = p.parse_args()
+    a.run(a)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""VGG-19 features under the names the papers give them.
+
+Simonyan & Zisserman 2014 (arXiv 1409.1556). Every method of the course reads pictures through this network and none of them
+ever trains it. Only the thirteen convolutions up to `conv5_1` are here: no paper of the course looks further.
+
+Two sets of weights share this code: `imagenet`, the papers' own network (torchvision's checkpoint, 548 MB, downloaded once),
+and `lite`, a student with a quarter of the channels that ships with the course (data/README.md tells how it was trained).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)  # RGB in [0, 1], as torchvision states them
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+CONVOLUTIONS = ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2", "conv3_3", "conv3_4",
+                "conv4_1", "conv4_2", "conv4_3", "conv4_4", "conv5_1")  # fmt: skip
+WIDTHS = {"imagenet": (64, 128, 256, 512, 512), "lite": (16, 32, 64, 128, 128)}  # channels of the five blocks
+PADDINGS = {"zeros": "zeros", "reflect": "reflect", "replicate": "replicate"}
+POOLINGS = ("max", "average")
+
+
+def layer_names() -> list[str]:
+    """All the names `VGG19` answers to, from the input up: conv1_1, relu1_1, conv1_2, …, relu5_1."""
+    return [kind + conv[4:] for conv in CONVOLUTIONS for kind in ("conv", "relu")]
+
+
+class VGG19(nn.Module):
+    """VGG-19 up to relu5_1: pictures in, named feature maps out.
+
+    `encoder(pictures, ["relu1_1", "relu4_2"])` runs no deeper than relu4_2. Pictures are (B, 3, H, W), RGB in [0, 1]: the
+    normalisation with ImageNet's mean and standard deviation happens inside, so nobody else has to remember it.
+
+    widths:  channels of the five blocks.
+    padding: "zeros" (torchvision, Gatys), "reflect" (the lite encoder, AdaIN, WCT: no dark frame around the feature maps) or "replicate".
+    pooling: "max", or "average" as Gatys prefers ("slightly more appealing results", section "Methods").
+    """
+
+    def __init__(self, widths: tuple[int, ...] = WIDTHS["imagenet"], padding: str = "zeros", pooling: str = "max"):
+        super().__init__()
+        if padding not in PADDINGS:
+            raise ValueError(f"padding={padding!r}: expected one of {', '.join(PADDINGS)}")
+        if pooling not in POOLINGS:
+            raise ValueError(f"pooling={pooling!r}: expected one of {', '.join(POOLINGS)}")
+        self.padding, self.pooling, self.metadata = padding, pooling, {}
+        channels = 3
+        for name in CONVOLUTIONS:
+            width = widths[int(name[4]) - 1]
+            self.add_module(name, nn.Conv2d(channels, width, 3, padding=1, padding_mode=padding))
+            channels = width
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, pictures: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
+        """Feature maps of the layers asked for, in the order asked for.
+
+        pictures (B, 3, H, W) RGB in [0, 1] -> {name: (B, C, H / 2^(block - 1), W / 2^(block - 1))}. `conv…` is before the ReLU, `relu…` after it.
+        ValueError: an unknown layer, another shape, or a picture too small for the deepest layer. TypeError: not a float tensor.
+        """
+        layers = [layers] if isinstance(layers, str) else list(layers)
+        deepest = self._check(pictures, layers)
+        found, x = {}, (pictures - self.mean) / self.std
+        for name in CONVOLUTIONS[: deepest + 1]:
+            if name.endswith("_1") and name != "conv1_1":
+                x = self._pool(x)  # (B, C, H, W) -> (B, C, H/2, W/2)
+            x = found["conv" + name[4:]] = self.get_submodule(name)(x)
+            x = found["relu" + name[4:]] = F.relu(x)  # never in place: that would overwrite the line above
+        return {name: found[name] for name in layers}
+
+    def _pool(self, x: Tensor) -> Tensor:
+        return F.max_pool2d(x, 2) if self.pooling == "max" else F.avg_pool2d(x, 2)
+
+    def _check(self, pictures: Tensor, layers: list[str]) -> int:
+        """Index of the deepest convolution that `layers` need; raises where the question makes no sense."""
+        known = layer_names()
+        if not layers:
+            raise ValueError(f"layers is empty: expected some of {', '.join(known)}")
+        for name in layers:
+            if name not in known:
+                raise ValueError(f"unknown layer {name!r}: expected one of {', '.join(known)}")
+        if not isinstance(pictures, Tensor) or not pictures.is_floating_point():
+            got = pictures.dtype if isinstance(pictures, Tensor) else type(pictures).__name__
+            raise TypeError(f"pictures: expected a float tensor (B, 3, H, W) in [0, 1], got {got}")
+        if pictures.ndim != 4 or pictures.shape[1] != 3:
+            raise ValueError(f"pictures: expected the shape (B, 3, H, W), got {tuple(pictures.shape)}")
+        deepest = max(CONVOLUTIONS.index("conv" + name[4:]) for name in layers)
+        smallest = minimum_size(CONVOLUTIONS[deepest], self.padding)
+        if min(pictures.shape[-2:]) < smallest:
+            height, width = pictures.shape[-2:]
+            raise ValueError(f"a picture of {width} x {height} px is too small for {layers[0] if len(layers) == 1 else CONVOLUTIONS[deepest]}: "
+                             f"it needs at least {smallest} px on each side")  # fmt: skip
+        return deepest
+
+    def sequential(self) -> nn.Sequential:
+        """The same layers as a flat `nn.Sequential` of Conv2d, ReLU and MaxPool2d / AvgPool2d, like `torchvision.models.vgg19().features`.
+
+        It shares this network's weights and leaves the normalisation to the caller, as the PyTorch tutorial's code expects.
+        """
+        children: list[nn.Module] = []
+        for name in CONVOLUTIONS:
+            if name.endswith("_1") and name != "conv1_1":
+                children.append(nn.MaxPool2d(2) if self.pooling == "max" else nn.AvgPool2d(2))
+            children += [self.get_submodule(name), nn.ReLU(inplace=False)]
+        return nn.Sequential(*children)
+
+
+def minimum_size(layer: str, padding: str = "zeros") -> int:
+    """Smallest picture side in pixels that reaches `layer`: every pooling halves it, and a reflection needs two pixels to reflect."""
+    block = int(layer[4])
+    return 2**block if padding == "reflect" else 2 ** (block - 1)
