@@ -1,0 +1,93 @@
+"""Named pictures and weights: shipped with the course, lent by scikit-image, or downloaded once and checked.
+
+`data/pictures/catalogue.json` lists the pictures. The folder NST_CACHE (default: the user's cache folder) keeps the downloads.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import json
+import os
+from pathlib import Path
+
+import pooch
+import skimage
+from torch import Tensor
+
+from nst.images import load_image
+
+
+def data_folder() -> Path:
+    """The folder that ships with the course: `nst/data` in an installed wheel, `data` beside `nst` in a clone."""
+    package = Path(__file__).resolve().parent
+    for folder in (package / "data", package.parent / "data"):
+        if (folder / "pictures" / "catalogue.json").is_file():
+            return folder
+    raise FileNotFoundError(f"{package / 'data'}: the course's pictures are missing; install the project again")
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: the environment variable NST_CACHE, or the user's cache folder."""
+    return Path(os.environ.get("NST_CACHE") or pooch.os_cache("nst")).expanduser()
+
+
+@functools.cache
+def _catalogue() -> dict[str, dict[str, str]]:
+    return json.loads((data_folder() / "pictures" / "catalogue.json").read_text(encoding="utf-8"))
+
+
+def names() -> list[str]:
+    """All pictures by name: the shipped styles, scikit-image's photographs, and the classics that are downloads."""
+    return list(_catalogue())
+
+
+def styles() -> list[str]:
+    """The style pictures that ship with the course: no download needed."""
+    return [name for name, entry in _catalogue().items() if entry["kind"] == "style" and "file" in entry]
+
+
+def credit(name: str) -> str:
+    """Title, author and licence in one line, for a caption."""
+    entry = _entry(name)
+    return f"{entry['title']}, {entry['author']} ({entry['licence']})"
+
+
+def picture(name: str, size: int | None = None) -> Tensor:
+    """The named picture as float32 (1, 3, H, W), RGB in [0, 1]; `size` is its shorter side in pixels. Errors as `path` and `load_image`."""
+    return load_image(path(name), size)
+
+
+def path(name: str) -> Path:
+    """The file of a named picture, downloaded first where it must be.
+
+    ValueError: no such name. ConnectionError: the download failed, or is not the file that the catalogue describes; the message
+    says where to put the file by hand.
+    """
+    entry = _entry(name)
+    if "file" in entry:
+        return data_folder() / "pictures" / entry["file"]
+    if "skimage" in entry:
+        return Path(skimage.__file__).parent / "data" / entry["skimage"]
+    return _download(name, entry["download"], entry["sha256"], cache_folder() / "images")
+
+
+def _entry(name: str) -> dict[str, str]:
+    if name not in _catalogue():
+        close = difflib.get_close_matches(str(name), names(), n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise ValueError(f"unknown picture {name!r}: {hint}expected one of {', '.join(names())}")
+    return _catalogue()[name]
+
+
+def _download(name: str, url: str, sha256: str, folder: Path) -> Path:
+    """Fetch a file once into `folder`; a file already there is checked and used as it is."""
+    filename = name + Path(url).suffix
+    try:
+        return Path(pooch.retrieve(url, known_hash=f"sha256:{sha256}", fname=filename, path=folder, progressbar=False))
+    except Exception as error:  # requests, urllib3, pooch and the file system each raise their own
+        shipped = ", ".join(n for n, entry in _catalogue().items() if "download" not in entry)
+        raise ConnectionError(
+            f"{name}: could not be downloaded from {url} ({type(error).__name__}). Save that file as {folder / filename} "
+            f"or set NST_CACHE to a folder that holds images/{filename}. With no network use a picture that needs none: {shipped}."
+        ) from error

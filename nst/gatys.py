@@ -1,0 +1,205 @@
+"""The picture is the parameter: Gatys, Ecker & Bethge 2015, "A Neural Algorithm of Artistic Style" (arXiv 1508.06576).
+
+Start from the content picture (or noise), ask the encoder how far its features are from the content's and its Gram matrices from
+the style's, and follow the gradient, pixel by pixel:
+
+    loss(x) = content_weight * content_loss(x) + style_weight * sum over layers of style_loss(x) + tv_weight * total_variation(x)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from nst import losses
+from nst.images import check_picture, resize
+from nst.optim import minimize_in_box
+from nst.runtime import device, progress
+from nst.vgg import VGG19
+
+Losses = dict[str, float]
+Callback = Callable[[int, Losses, Tensor], None]
+OPTIMIZERS = ("lbfgs", "adam")
+STARTS = ("content", "style", "noise")
+
+
+@dataclass(frozen=True)
+class GatysConfig:
+    """What to minimise, and how. The class methods give the published recipes; keywords change single fields: `default(style_weight=20)`."""
+
+    content_layers: tuple[str, ...] = ("relu4_2",)
+    style_layers: tuple[str, ...] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+    content_weight: float = 1.0
+    style_weight: float = 5.0
+    style_layer_weights: tuple[float, ...] | None = None  # one per style layer; None: 1 each
+    tv_weight: float = 0.0
+    content_form: str = "relative"  # see losses.content_loss
+    style_form: str = "relative"  # see losses.style_loss
+    gram_divide_by: str = "chw"  # see losses.gram_matrix
+    optimizer: str = "lbfgs"  # "lbfgs" is nst.optim's, "adam" torch's
+    learning_rate: float = 0.03  # Adam only, in units of the [0, 1] picture
+    evaluations: int = 150  # of loss and gradient, per scale
+    history: int = 20  # steps that L-BFGS remembers
+    scales: int = 1  # sizes painted one after the other, each twice the one before
+    start: str = "content"  # "content", "style" or "noise"
+    network: str = "any encoder"  # the network and activation domain that the weights are stated for
+
+    def __post_init__(self):
+        for name, allowed in {"content_form": losses.CONTENT_FORMS, "style_form": losses.STYLE_FORMS, "optimizer": OPTIMIZERS,
+                              "gram_divide_by": losses.GRAM_DIVISORS, "start": STARTS}.items():  # fmt: skip
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name}={getattr(self, name)!r}: expected one of {', '.join(allowed)}")
+        for name in ("evaluations", "history", "scales"):
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)!r}: expected a whole number of at least 1")
+        for name in ("content_weight", "style_weight", "tv_weight"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"{name}={getattr(self, name)!r}: expected a number of at least 0")
+        weights = self.style_layer_weights
+        if weights is not None and len(weights) != len(self.style_layers):
+            raise ValueError(f"style_layer_weights: expected one weight for each of the {len(self.style_layers)} style layers, got {len(weights)}")
+
+    @classmethod
+    def default(cls, **changes) -> GatysConfig:
+        """The course's recipe. Scale-free losses: the same weights work with every encoder, layer and picture."""
+        return replace(cls(), **changes)
+
+    @classmethod
+    def article(cls, **changes) -> GatysConfig:
+        """The PyTorch tutorial's recipe, which the article follows: shallow layers before the ReLU, conv_4 = conv2_2.
+
+        Differs from it: the projected L-BFGS in place of a clamp inside the closure.
+        """
+        layers = ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1")
+        recipe = cls(content_layers=("conv2_2",), style_layers=layers, style_weight=1e6, content_form="mean", style_form="mean",
+                     evaluations=300, network="torchvision's VGG-19, zero padding, max pooling")  # fmt: skip
+        return replace(recipe, **changes)
+
+    @classmethod
+    def paper(cls, **changes) -> GatysConfig:
+        """Section "Methods" of 1508.06576: from white noise, content : style = 1e-3, each layer 1/5 of the style.
+
+        Differs from it: each Gram matrix divided by its own picture's size (see `losses.style_loss`).
+        """
+        recipe = cls(content_weight=1e-3, style_weight=1.0, style_layer_weights=(0.2,) * 5, content_form="half_sum",
+                     style_form="quarter_sum", evaluations=500, start="noise",
+                     network="VGG-19 rescaled to mean activation 1, average pooling")  # fmt: skip
+        return replace(recipe, **changes)
+
+    @classmethod
+    def gatys_notebook(cls, **changes) -> GatysConfig:
+        """Gatys' own PyTorch notebook: Gram matrices divided by H W, style layers weighted 1e3 / channels^2 of the full VGG-19."""
+        recipe = cls(style_weight=1e3, style_layer_weights=tuple(1 / n**2 for n in (64, 128, 256, 512, 512)), content_form="mean",
+                     style_form="mean", gram_divide_by="hw", evaluations=500,
+                     network="the original Caffe VGG-19, BGR 0-255, zero padding, max pooling")  # fmt: skip
+        return replace(recipe, **changes)
+
+
+class Objective:
+    """The loss of a picture against one content and one style picture, as a dictionary of its parts."""
+
+    def __init__(self, config: GatysConfig, encoder: nn.Module, content: Tensor, style: Tensor):
+        self.config, self.encoder = config, encoder
+        weights = config.style_layer_weights or (1.0,) * len(config.style_layers)
+        self.layer_weights = dict(zip(config.style_layers, weights, strict=True))
+        with torch.no_grad():
+            self.content = encoder(content, config.content_layers)  # {layer: (1, C, H, W)}
+            features = encoder(style, config.style_layers)
+            self.grams = {k: losses.gram_matrix(f, config.gram_divide_by) for k, f in features.items()}  # {layer: (1, C, C)}
+
+    def __call__(self, picture: Tensor) -> dict[str, Tensor]:
+        """{"total", "content", "style"[, "tv"]}: weighted parts and their sum, for a picture (1, 3, H, W)."""
+        config = self.config
+        found = self.encoder(picture, {*config.content_layers, *config.style_layers})
+        grams = {k: losses.gram_matrix(found[k], config.gram_divide_by) for k in config.style_layers}
+        parts = {
+            "content": config.content_weight
+            * sum(losses.content_loss(found[k], self.content[k], config.content_form) for k in config.content_layers),
+            "style": config.style_weight
+            * sum(w * losses.style_loss(grams[k], self.grams[k], config.style_form) for k, w in self.layer_weights.items()),
+        }
+        if config.tv_weight:
+            parts["tv"] = config.tv_weight * losses.total_variation(picture)
+        return {"total": sum(parts.values()), **parts}
+
+
+class _Search:
+    """Evaluates an objective and its gradient, tells the callback, and keeps the best picture it has seen."""
+
+    def __init__(self, objective: Objective, bar, callback: Callback | None, step: int = 0):
+        self.objective, self.bar, self.callback, self.step = objective, bar, callback, step
+        self.best, self.lowest = None, float("inf")
+
+    def __call__(self, picture: Tensor) -> tuple[float, Tensor]:
+        picture = picture.detach().requires_grad_()
+        parts = self.objective(picture)
+        (gradient,) = torch.autograd.grad(parts["total"], picture)
+        shown = {k: float(v.detach()) for k, v in parts.items()}
+        self.step += 1
+        if self.best is None or shown["total"] < self.lowest:
+            self.best, self.lowest = picture.detach(), shown["total"]
+        self.bar.update()
+        self.bar.set_postfix({k: f"{v:.3g}" for k, v in shown.items()}, refresh=False)
+        if self.callback:
+            self.callback(self.step, shown, picture.detach())
+        return shown["total"], gradient
+
+
+def stylize(content: Tensor, style: Tensor, config: GatysConfig | None = None, encoder: nn.Module | None = None,
+            callback: Callback | None = None, start: Tensor | None = None) -> Tensor:  # fmt: skip
+    """Repaint `content` (1, 3, H, W) in the manner of `style` (1, 3, H', W'): a picture of the content's size, both RGB in [0, 1].
+
+    config:   a recipe, `GatysConfig.default()` if None.   encoder: `VGG19.load("lite")` on `nst.device()` if None.
+    callback: called after each evaluation with (step, losses, picture); the losses are those of that very picture, which is in [0, 1].
+    start:    a picture to start from, in place of the one that the config names.
+    The best picture seen is returned, also when the run is interrupted (Ctrl-C, Jupyter's stop button): it never diverges.
+    ValueError / TypeError: a picture of another shape or dtype, with NaN, or too small for the layers asked for.
+    """
+    config = config or GatysConfig.default()
+    for name, picture in {"content": content, "style": style, **({"start": start} if start is not None else {})}.items():
+        if len(check_picture(picture, name)) != 1:
+            raise ValueError(f"{name}: expected one picture (1, 3, H, W), got a batch of {len(picture)}")
+    if start is not None and start.shape != content.shape:
+        raise ValueError(f"start: expected the content's shape {tuple(content.shape)}, got {tuple(start.shape)}")
+    encoder = encoder if encoder is not None else VGG19.load("lite").to(device())
+    where = next(encoder.parameters()).device
+    content_, style_ = (p.detach().to(where, torch.float32).clamp(0, 1) for p in (content, style))
+    x = _first_picture(config, content_, style_) if start is None else start.detach().to(where, torch.float32).clamp(0, 1)
+    bar = progress(config.evaluations * config.scales, "Gatys")
+    search = None
+    try:
+        for k in range(config.scales - 1, -1, -1):
+            small_content, small_style = (p if k == 0 else resize(p, max(1, round(min(p.shape[-2:]) / 2**k))) for p in (content_, style_))
+            x = resize(x, tuple(small_content.shape[-2:])) if x.shape != small_content.shape else x
+            objective = Objective(config, encoder, small_content, small_style)
+            search = _Search(objective, bar, callback, step=search.step if search else 0)
+            (_run_adam if config.optimizer == "adam" else _run_lbfgs)(search, x, config)
+            x = search.best
+    except KeyboardInterrupt:
+        x = x if search is None or search.best is None else search.best
+    finally:
+        bar.close()
+    x = x if x.shape == content.shape else resize(x, tuple(content.shape[-2:]))
+    return x.to(content.device)
+
+
+def _first_picture(config: GatysConfig, content: Tensor, style: Tensor) -> Tensor:
+    if config.start == "noise":
+        return torch.rand(content.shape).to(content.device)  # drawn on the CPU: the same on every device
+    return content if config.start == "content" else resize(style, tuple(content.shape[-2:]))
+
+
+def _run_lbfgs(search: _Search, x: Tensor, config: GatysConfig) -> None:
+    minimize_in_box(search, x, config.evaluations, config.history)
+
+
+def _run_adam(search: _Search, x: Tensor, config: GatysConfig) -> None:
+    x = x.clone()
+    optimizer = torch.optim.Adam([x], lr=config.learning_rate)
+    for _ in range(config.evaluations):
+        _, x.grad = search(x)
+        optimizer.step()
+        x.clamp_(0, 1)  # between steps, where Adam looks at nothing but the gradient

@@ -1,0 +1,64 @@
+"""Where and how long to compute: device, seed, run profile, progress bars."""
+
+from __future__ import annotations
+
+import os
+import random
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+T = TypeVar("T")
+PROFILES = ("smoke", "quick", "full")
+
+
+def device() -> torch.device:
+    """The accelerator torch finds (CUDA, MPS, …), else the CPU. The environment variable NST_DEVICE overrides it.
+
+    Raises ValueError where NST_DEVICE names something that this torch does not have.
+    """
+    wanted = os.environ.get("NST_DEVICE")
+    if not wanted:
+        found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+        return found or torch.device("cpu")
+    try:
+        chosen = torch.device(wanted)
+        torch.empty(1, device=chosen)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"NST_DEVICE={wanted!r}: this torch cannot use it ({reason}); expected cpu, cuda, cuda:1, mps, …") from error
+    return chosen
+
+
+def seed(number: int = 0) -> None:
+    """Make the random numbers of Python, NumPy and torch repeat themselves."""
+    random.seed(number)
+    np.random.seed(number % 2**32)
+    torch.manual_seed(number)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How much a lesson computes. The recipes of the papers do not depend on it: only sizes and numbers of steps do."""
+
+    name: str
+
+    def pick(self, smoke: T, quick: T, full: T) -> T:
+        """The value for this profile: `nst.profile().pick(smoke=64, quick=128, full=256)`."""
+        return {"smoke": smoke, "quick": quick, "full": full}[self.name]
+
+
+def profile() -> Profile:
+    """The run profile, from the environment variable NST_PROFILE: smoke (seconds), quick (the default: a laptop's CPU) or full (a GPU)."""
+    name = os.environ.get("NST_PROFILE") or "quick"
+    if name not in PROFILES:
+        raise ValueError(f"NST_PROFILE={name!r}: expected one of {', '.join(PROFILES)}")
+    return Profile(name)
+
+
+def progress(total: int, description: str) -> tqdm:
+    """A progress bar of `total` steps, as text or as a widget, whichever the place can show. NST_PROGRESS=0 switches all of them off."""
+    return tqdm(total=total, desc=description, leave=False, disable=os.environ.get("NST_PROGRESS") == "0")
