@@ -134,13 +134,16 @@ def get_style_model_and_losses(cnn: nn.Sequential, normalization_mean: Tensor, n
 
     cnn: Conv2d, ReLU, MaxPool2d, AvgPool2d and BatchNorm2d in a row, such as `encoder.sequential()`. Layers are named by counting the
     convolutions from the input: conv_4 is conv2_2 of VGG-19, conv_5 is conv3_1, and conv_… is before its ReLU.
-    Returns (model, style losses, content losses); run the model on a picture, then read each layer's `loss`.
+    Returns (model, style losses, content losses); run the model on a picture of the content's size, then read each layer's `loss`.
+    Differs from the tutorial: the style picture may have another size (there it runs through the content's loss layers, and fails).
     Raises RuntimeError for another kind of layer, ValueError for a name that no layer has (the tutorial passes over it in silence).
     """
     model = nn.Sequential(Normalization(normalization_mean, normalization_std))
     style_losses: list[StyleLoss] = []
     content_losses: list[ContentLoss] = []
     missing, i = {*content_layers, *style_layers}, 0
+    with torch.no_grad():
+        content, style = model(content_img), model(style_img)
     for layer in cnn.children():
         i += isinstance(layer, nn.Conv2d)
         if isinstance(layer, nn.ReLU):
@@ -148,11 +151,13 @@ def get_style_model_and_losses(cnn: nn.Sequential, normalization_mean: Tensor, n
         name = f"{_kind(layer)}_{i}"
         missing.discard(name)
         model.add_module(name, layer)
+        with torch.no_grad():
+            content, style = layer(content), layer(style)  # features of both pictures, one layer deeper
         if name in content_layers:
-            content_losses.append(ContentLoss(model(content_img)))
+            content_losses.append(ContentLoss(content))
             model.add_module(f"content_loss_{i}", content_losses[-1])
         if name in style_layers:
-            style_losses.append(StyleLoss(model(style_img)))
+            style_losses.append(StyleLoss(style))
             model.add_module(f"style_loss_{i}", style_losses[-1])
     if missing:
         raise ValueError(f"no layer of cnn is called {', '.join(sorted(missing))}; it has {i} convolutions, conv_1 … conv_{i}")

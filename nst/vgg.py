@@ -9,14 +9,16 @@ and `lite`, a student with a quarter of the channels that ships with the course 
 
 from __future__ import annotations
 
-import json
+import os
+import pickle
 from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
+
+from nst import assets, weights
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # RGB in [0, 1], as torchvision states them
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -24,7 +26,10 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 CONVOLUTIONS = ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2", "conv3_3", "conv3_4",
                 "conv4_1", "conv4_2", "conv4_3", "conv4_4", "conv5_1")  # fmt: skip
 WIDTHS = {"imagenet": (64, 128, 256, 512, 512), "lite": (16, 32, 64, 128, 128)}  # channels of the five blocks
-PADDINGS = {"zeros": "zeros", "reflect": "reflect", "replicate": "replicate"}
+FEATURES_INDEX = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28)  # of those convolutions in torchvision's vgg19().features
+IMAGENET_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
+IMAGENET_SHA256_PREFIX = "dcbb9e9d"  # all that torchvision states of the file's digest
+PADDINGS = ("zeros", "reflect", "replicate")
 POOLINGS = ("max", "average")
 
 
@@ -59,6 +64,34 @@ class VGG19(nn.Module):
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
 
+    @classmethod
+    def load(cls, which: str | os.PathLike = "lite", padding: str | None = None, pooling: str = "max") -> VGG19:
+        """A trained encoder, frozen, on the CPU.
+
+        which: "lite" ships with the course; "imagenet" is torchvision's checkpoint (548 MB, downloaded once and kept as 52 MB); or the path of
+        a file: one that `save` wrote (.safetensors), or torchvision's VGG-19 checkpoint (.pth).
+        padding: None takes the weights' own, reflect for lite and zeros for imagenet.
+        Raises FileNotFoundError or ValueError naming the file, ConnectionError where the download fails.
+        """
+        path = {"lite": lite_file, "imagenet": imagenet_file}.get(which, lambda: Path(which))()
+        tensors, metadata = read_torchvision(path) if path.suffix == ".pth" else weights.read(path, "vgg19")
+        missing = [f"{name}.{kind}" for name in CONVOLUTIONS for kind in ("weight", "bias") if f"{name}.{kind}" not in tensors]
+        if missing:
+            raise ValueError(f"{path}: is not a VGG-19 up to conv5_1: it lacks {missing[0]}")
+        widths = tuple(len(tensors[f"conv{block}_1.bias"]) for block in range(1, 6))
+        encoder = cls(widths, padding or metadata.get("padding", "zeros"), pooling)
+        try:
+            encoder.load_state_dict({k: v.float() for k, v in tensors.items()})
+        except RuntimeError as error:
+            raise ValueError(f"{path}: is not a VGG-19 up to conv5_1: {error}") from error
+        encoder.metadata = metadata
+        return encoder.eval().requires_grad_(False)
+
+    def save(self, path: str | os.PathLike, metadata: dict | None = None, dtype: torch.dtype = torch.float32) -> None:
+        """Write the weights as a safetensors file, whole or not at all, with the padding and `metadata` (JSON values) beside them."""
+        tensors = {k: v.to(dtype) for k, v in self.state_dict().items()}
+        weights.write(path, "vgg19", tensors, {**self.metadata, **(metadata or {}), "padding": self.padding})
+
     def forward(self, pictures: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
         """Feature maps of the layers asked for, in the order asked for.
 
@@ -91,13 +124,13 @@ class VGG19(nn.Module):
             raise TypeError(f"pictures: expected a float tensor (B, 3, H, W) in [0, 1], got {got}")
         if pictures.ndim != 4 or pictures.shape[1] != 3:
             raise ValueError(f"pictures: expected the shape (B, 3, H, W), got {tuple(pictures.shape)}")
-        deepest = max(CONVOLUTIONS.index("conv" + name[4:]) for name in layers)
-        smallest = minimum_size(CONVOLUTIONS[deepest], self.padding)
+        name = max(layers, key=lambda layer: layer[4:])  # the deepest
+        smallest = minimum_size(name, self.padding)
         if min(pictures.shape[-2:]) < smallest:
             height, width = pictures.shape[-2:]
-            raise ValueError(f"a picture of {width} x {height} px is too small for {layers[0] if len(layers) == 1 else CONVOLUTIONS[deepest]}: "
+            raise ValueError(f"a picture of {width} x {height} px is too small for {name}: "
                              f"it needs at least {smallest} px on each side")  # fmt: skip
-        return deepest
+        return CONVOLUTIONS.index("conv" + name[4:])
 
     def sequential(self) -> nn.Sequential:
         """The same layers as a flat `nn.Sequential` of Conv2d, ReLU and MaxPool2d / AvgPool2d, like `torchvision.models.vgg19().features`.
@@ -116,3 +149,55 @@ def minimum_size(layer: str, padding: str = "zeros") -> int:
     """Smallest picture side in pixels that reaches `layer`: every pooling halves it, and a reflection needs two pixels to reflect."""
     block = int(layer[4])
     return 2**block if padding == "reflect" else 2 ** (block - 1)
+
+
+def read_torchvision(path: str | os.PathLike) -> tuple[dict[str, Tensor], dict]:
+    """The convolutions of torchvision's VGG-19 checkpoint under their paper names, and where they come from."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such weights file")
+    try:
+        stored = torch.load(path, map_location="cpu", weights_only=True)  # never runs code from the file
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        raise ValueError(f"{path}: cannot be read as a torch checkpoint ({str(error).splitlines()[0]})") from error
+    if not isinstance(stored, dict) or "features.0.weight" not in stored:
+        raise ValueError(f"{path}: is not torchvision's VGG-19: it has no features.0.weight")
+    tensors = {}
+    for name, i in zip(CONVOLUTIONS, FEATURES_INDEX, strict=True):
+        for kind in ("weight", "bias"):
+            if f"features.{i}.{kind}" not in stored:
+                raise ValueError(f"{path}: is not torchvision's VGG-19: it has no features.{i}.{kind}")
+            tensors[f"{name}.{kind}"] = stored[f"features.{i}.{kind}"].clone()
+    return tensors, {"padding": "zeros", "source": "torchvision VGG19_Weights.IMAGENET1K_V1", "source_sha256": weights.sha256(path)}
+
+
+def lite_file() -> Path:
+    """The encoder that ships with the course."""
+    return assets.data_folder() / "weights" / "vgg19_lite.safetensors"
+
+
+def imagenet_file() -> Path:
+    """The papers' network, reduced to its thirteen convolutions in the cache folder; torchvision's checkpoint is downloaded the first time."""
+    folder = assets.cache_folder() / "weights"
+    reduced = folder / "vgg19_imagenet.safetensors"
+    if not reduced.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        full = folder / Path(IMAGENET_URL).name
+        if not full.is_file():
+            _download_checkpoint(full)
+        tensors, metadata = read_torchvision(full)
+        if not metadata["source_sha256"].startswith(IMAGENET_SHA256_PREFIX):
+            raise ValueError(f"{full}: its SHA-256 does not begin with {IMAGENET_SHA256_PREFIX}; delete it and try again")
+        weights.write(reduced, "vgg19", tensors, metadata)
+        full.unlink()
+    return reduced
+
+
+def _download_checkpoint(file: Path) -> None:
+    try:
+        torch.hub.download_url_to_file(IMAGENET_URL, str(file), hash_prefix=IMAGENET_SHA256_PREFIX)
+    except (OSError, RuntimeError) as error:  # no network; a wrong digest
+        raise ConnectionError(
+            f"VGG-19 could not be downloaded ({error}). Save {IMAGENET_URL} as {file}, or use the encoder that ships with the course: "
+            'VGG19.load("lite").'
+        ) from error

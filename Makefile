@@ -1,0 +1,51 @@
+# `make run` and `make test` work from a fresh clone: they make .venv, install what is missing there, and start.
+# Windows without make: README.md has the same steps as three Python commands.
+
+# The first of these that is Python 3.11 or newer; `make PYTHON=/path/to/python` takes another one.
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$p && break; done)
+
+VENV := .venv
+BIN := $(VENV)/bin
+NST_PROFILE ?= quick
+export NST_PROFILE
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(VENV)/.installed  ## execute every lesson into build/ and lay the pictures out in build/index.html
+	$(BIN)/python notebooks/run.py
+
+test: lint  ## ruff, the unit tests, then every notebook cell by cell (nbval)
+	$(BIN)/python -m pytest tests notebooks --nbval-lax --nbval-current-env --nbval-cell-timeout=300 --durations=15
+
+lab: $(VENV)/.installed  ## open the first lesson in JupyterLab
+	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
+
+notebooks: $(VENV)/.installed  ## execute the lessons in place and normalise their metadata
+	$(BIN)/python notebooks/run.py --in-place
+
+lint: $(VENV)/.installed  ## ruff over the library, the tests and the notebooks
+	$(BIN)/ruff check .
+
+# Exact versions for `pip install -c`, the same file on Linux, macOS and Windows: torch itself asks for the right CUDA packages.
+lock: $(VENV)/.installed  ## write the versions installed in .venv to requirements.lock
+	$(BIN)/python -m pip freeze --exclude-editable --exclude neural-style-course \
+		| grep -viE '^(nvidia|cuda|triton|pywin|intel-|mkl|tbb)' | sed -n 's/^\([^ ]*==[^+ ]*\).*/\1/p' | LC_ALL=C sort -f > requirements.lock.new
+	test -s requirements.lock.new
+	mv requirements.lock.new requirements.lock
+	touch $(VENV)/.installed
+
+clean:  ## remove what `make run` and the tools leave behind (not .venv)
+	rm -rf build/[0-9]* build/solutions build/pictures build/index.html build/run.json dist .pytest_cache .ruff_cache .hypothesis
+
+# Made anew only when a dependency changes: the second `make run` starts at once.
+$(VENV)/.installed: pyproject.toml requirements.lock
+	@test -n "$(PYTHON)" || { echo "This course needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c '$(NEW_ENOUGH)' || { echo "$(PYTHON) is $$($(PYTHON) --version): this course needs Python 3.11 or newer" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -c requirements.lock -e ".[notebooks,train,test]"
+	@touch $@
+
+.PHONY: help run test lab notebooks lint lock clean

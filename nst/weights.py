@@ -1,0 +1,53 @@
+"""Weight files: safetensors with the facts about them in the header.
+
+A file holds one network's tensors and, as metadata, what `kind` of network it is and a dictionary of facts: recipe, seed, figures,
+licence, and for what was trained on an encoder that encoder's digest. Nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+
+def read(path: str | os.PathLike, kind: str) -> tuple[dict[str, Tensor], dict]:
+    """Tensors and facts of a file of this kind. FileNotFoundError, or ValueError naming the file: not safetensors, cut short, another kind."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such weights file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path}: is not a safetensors file, or was cut short ({error})") from error
+    if header.get("kind") != kind:
+        raise ValueError(f"{path}: holds weights of kind {header.get('kind')!r}, expected {kind!r}")
+    return tensors, json.loads(header["facts"])
+
+
+def write(path: str | os.PathLike, kind: str, tensors: dict[str, Tensor], facts: dict) -> None:
+    """Write tensors and facts (JSON values) whole or not at all."""
+    path = Path(path)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    os.close(handle)
+    try:
+        contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        save_file(contiguous, temporary, metadata={"kind": kind, "facts": json.dumps(facts, ensure_ascii=False)})
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def sha256(path: str | os.PathLike) -> str:
+    """The file's SHA-256 as 64 hex digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,187 @@
+"""Picture files in and out: every kind of file, every kind of broken file."""
+
+import io
+import os
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from nst import images
+from nst.images import check_picture, load_image, resize, save_image
+
+
+@pytest.fixture
+def photo():
+    """A smooth 40 x 30 picture, (30, 40, 3) uint8."""
+    y, x = np.mgrid[0:30, 0:40]
+    return np.stack([x * 6, y * 8, 255 - x * 3], -1).astype(np.uint8)
+
+
+def test_a_png_comes_back_pixel_by_pixel(tmp_path, photo):
+    Image.fromarray(photo).save(tmp_path / "a.png")
+    loaded = load_image(tmp_path / "a.png")
+    assert loaded.shape == (1, 3, 30, 40) and loaded.dtype == torch.float32
+    assert np.array_equal((loaded[0].permute(1, 2, 0) * 255).round().numpy(), photo)
+
+
+@pytest.mark.parametrize("size, expected", [(15, (15, 20)), (30, (30, 40)), (60, (60, 80)), (1, (1, 1)), (7, (7, 9))])
+def test_size_is_the_shorter_side_and_keeps_the_aspect(tmp_path, photo, size, expected):
+    Image.fromarray(photo).save(tmp_path / "a.png")
+    assert load_image(tmp_path / "a.png", size).shape[-2:] == expected
+
+
+@pytest.mark.parametrize("size", [0, -3, 2.5, "256", True])
+def test_a_senseless_size_is_refused(tmp_path, photo, size):
+    Image.fromarray(photo).save(tmp_path / "a.png")
+    with pytest.raises(ValueError, match="size="):
+        load_image(tmp_path / "a.png", size)
+
+
+def test_the_cameras_rotation_is_applied(tmp_path, photo):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: show the picture rotated by 90 degrees
+    Image.fromarray(photo).save(tmp_path / "a.png", exif=exif)
+    loaded = load_image(tmp_path / "a.png")
+    assert np.array_equal((loaded[0].permute(1, 2, 0) * 255).round().numpy(), np.rot90(photo, -1))
+
+
+def test_transparency_is_laid_on_white(tmp_path):
+    rgba = np.zeros((2, 2, 4), np.uint8)
+    rgba[0, 0] = 255, 0, 0, 255
+    rgba[0, 1] = 255, 0, 0, 51  # a fifth of red
+    Image.fromarray(rgba).save(tmp_path / "a.png")
+    Image.fromarray(rgba).convert("LA").save(tmp_path / "grey.png")
+    loaded = load_image(tmp_path / "a.png")[0]
+    assert torch.allclose(loaded[:, 0, 0], torch.tensor([1.0, 0, 0]))
+    assert torch.allclose(loaded[:, 0, 1], torch.tensor([1.0, 0.8, 0.8]), atol=1 / 255)
+    assert torch.allclose(loaded[:, 1, 1], torch.ones(3))
+    assert load_image(tmp_path / "grey.png")[0, :, 1, 1].tolist() == [1, 1, 1]
+
+
+def test_a_transparent_palette_is_laid_on_white(tmp_path):
+    palette = Image.new("P", (2, 1), 0)
+    palette.putpalette([255, 0, 0, 0, 0, 255])
+    palette.putpixel((1, 0), 1)
+    palette.save(tmp_path / "a.png", transparency=1)
+    assert load_image(tmp_path / "a.png")[0, :, 0].T.tolist() == [[1, 0, 0], [1, 1, 1]]
+
+
+@pytest.mark.parametrize("mode, suffix", [("L", "png"), ("1", "png"), ("P", "png"), ("CMYK", "jpg"), ("YCbCr", "jpg"), ("RGB", "webp"), ("P", "gif")])
+def test_other_modes_become_rgb(tmp_path, photo, mode, suffix):
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(photo).convert(mode).save(path)
+    loaded = load_image(path)
+    expected = np.asarray(Image.open(path).convert("RGB"))
+    assert loaded.shape == (1, 3, 30, 40)
+    assert np.array_equal((loaded[0].permute(1, 2, 0) * 255).round().numpy(), expected)
+
+
+def test_sixteen_bits_are_scaled_not_clipped(tmp_path):
+    grey = np.array([[0, 257 * 10, 65535]], np.uint16)
+    for suffix in ("png", "tif"):
+        Image.fromarray(grey).save(tmp_path / f"a.{suffix}")
+        assert torch.allclose(load_image(tmp_path / f"a.{suffix}")[0, 0, 0], torch.tensor([0, 10 / 255, 1]))
+
+
+def test_one_pixel_is_a_picture(tmp_path):
+    Image.new("RGB", (1, 1), (51, 102, 255)).save(tmp_path / "a.png")
+    assert torch.allclose(load_image(tmp_path / "a.png").flatten(), torch.tensor([0.2, 0.4, 1.0]))
+    assert load_image(tmp_path / "a.png", 4).shape == (1, 3, 4, 4)
+
+
+def broken_files(folder, photo):
+    whole = io.BytesIO()
+    Image.fromarray(photo).resize((400, 300)).save(whole, "JPEG")
+    png = io.BytesIO()
+    Image.fromarray(photo).save(png, "PNG")
+    contents = {"text.jpg": b"this is no picture", "truncated.jpg": whole.getvalue()[: len(whole.getvalue()) // 2], "empty.png": b"",
+                "cut.png": png.getvalue()[:60], "garbled.png": png.getvalue()[:40] + b"\x00" * 50}  # fmt: skip
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    Image.fromarray(np.ones((4, 4), np.float32)).save(folder / "floats.tif")
+    return [*contents, "floats.tif"]
+
+
+def test_broken_files_are_named(tmp_path, photo):
+    for name in broken_files(tmp_path, photo):
+        with pytest.raises(ValueError, match=name.replace(".", r"\.")):
+            load_image(tmp_path / name)
+
+
+def test_missing_files_and_folders_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.jpg: no such"):
+        load_image(tmp_path / "nowhere.jpg")
+    with pytest.raises(FileNotFoundError, match="is a folder"):
+        load_image(tmp_path)
+
+
+def test_a_decompression_bomb_is_refused_before_it_unpacks(tmp_path, photo, monkeypatch):
+    Image.fromarray(photo).save(tmp_path / "bomb.png")
+    monkeypatch.setattr(images, "MAX_PIXELS", 100)
+    with pytest.raises(ValueError, match=r"bomb\.png.*40 x 30 pixels"):
+        load_image(tmp_path / "bomb.png")
+    monkeypatch.setattr(images, "MAX_PIXELS", 10_000)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # Pillow's own guard, at twice its limit
+    with pytest.raises(ValueError, match=r"bomb\.png"):
+        load_image(tmp_path / "bomb.png")
+
+
+def test_saving_rounds_and_clips(tmp_path):
+    picture = torch.tensor([-0.5, 0.4 / 255, 0.6 / 255, 100.5001 / 255, 1.7, 1.0]).view(1, 1, 1, 6).expand(1, 3, 1, 6)
+    save_image(picture, tmp_path / "a.png")
+    assert np.asarray(Image.open(tmp_path / "a.png"))[0, :, 0].tolist() == [0, 0, 1, 101, 255, 255]
+
+
+def test_saved_and_loaded_is_the_same(tmp_path):
+    picture = (torch.rand(1, 3, 9, 11) * 255).round() / 255
+    save_image(picture, tmp_path / "a.png")
+    assert torch.equal(load_image(tmp_path / "a.png"), picture)
+    save_image(picture[0], tmp_path / "b.PNG")
+    assert torch.equal(load_image(tmp_path / "b.PNG"), picture)
+
+
+@pytest.mark.parametrize("picture, error, words", [
+    (torch.full((1, 3, 4, 4), float("nan")), ValueError, "NaN"),
+    (torch.zeros(1, 1, 4, 4), ValueError, "shape"),
+    (torch.zeros(2, 3, 4, 4), ValueError, "batch of 2"),
+    (torch.zeros(1, 3, 0, 4), ValueError, "shape"),
+    (torch.zeros(1, 3, 4, 4, dtype=torch.uint8), TypeError, "uint8"),
+    (np.zeros((1, 3, 4, 4)), TypeError, "ndarray"),
+])  # fmt: skip
+def test_what_is_no_picture_is_not_saved(tmp_path, picture, error, words):
+    with pytest.raises(error, match=words):
+        save_image(picture, tmp_path / "a.png")
+    assert os.listdir(tmp_path) == []
+
+
+def test_an_unknown_suffix_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"\.xyz"):
+        save_image(torch.rand(1, 3, 4, 4), tmp_path / "a.xyz")
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    save_image(torch.zeros(1, 3, 4, 4), tmp_path / "a.png")
+    before = (tmp_path / "a.png").read_bytes()
+
+    def fail(self, *args, **kwargs):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Image.Image, "save", fail)
+    with pytest.raises(OSError, match="disk full"):
+        save_image(torch.ones(1, 3, 4, 4), tmp_path / "a.png")
+    assert os.listdir(tmp_path) == ["a.png"] and (tmp_path / "a.png").read_bytes() == before
+
+
+def test_check_picture_names_the_argument():
+    with pytest.raises(TypeError, match="^style: "):
+        check_picture("starry.jpg", "style")
+
+
+def test_resize_to_a_shorter_side_or_a_shape():
+    picture = torch.rand(2, 3, 30, 40)
+    assert resize(picture, 15).shape == (2, 3, 15, 20)
+    assert resize(picture, (7, 5)).shape == (2, 3, 7, 5)
+    flat = torch.full((1, 3, 30, 40), 0.25)
+    assert torch.allclose(resize(flat, 11), torch.tensor(0.25))

@@ -1,0 +1,225 @@
+"""The encoder against torchvision's vgg19 with the same weights, and its loaders on good and bad files."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+import torchvision
+from torch import nn
+
+import nst
+from nst import vgg, weights
+from nst.vgg import CONVOLUTIONS, FEATURES_INDEX, IMAGENET_MEAN, IMAGENET_STD, VGG19, layer_names, minimum_size
+
+
+@pytest.fixture(scope="module")
+def torchvision_vgg():
+    """torchvision's own network with random weights of sensible size (its classifier, 120 million numbers, left out)."""
+    torch.manual_seed(0)
+    network = nn.Module()
+    network.features = torchvision.models.vgg.make_layers(torchvision.models.vgg.cfgs["E"])
+    for m in network.features:
+        if isinstance(m, nn.Conv2d):
+            nn.init.kaiming_normal_(m.weight), nn.init.uniform_(m.bias, -0.1, 0.1)
+    return network.requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(torchvision_vgg, tmp_path_factory):
+    """A file of the real checkpoint's keys and shapes."""
+    path = tmp_path_factory.mktemp("weights") / "vgg19-dcbb9e9d.pth"
+    torch.save({**torchvision_vgg.state_dict(), "classifier.6.bias": torch.zeros(1000)}, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def full(checkpoint):
+    return VGG19.load(checkpoint)
+
+
+@pytest.fixture(scope="module")
+def lite():
+    return VGG19.load("lite")
+
+
+def test_every_layer_equals_torchvisions(torchvision_vgg, full):
+    pictures = torch.rand(2, 3, 48, 35)
+    ours = full(pictures, layer_names())
+    x = (pictures - torch.tensor(IMAGENET_MEAN).view(3, 1, 1)) / torch.tensor(IMAGENET_STD).view(3, 1, 1)
+    seen = 0
+    for i, layer in enumerate(torchvision_vgg.features[:30]):
+        x = layer(x).clone()
+        if i in FEATURES_INDEX or i - 1 in FEATURES_INDEX:
+            block = CONVOLUTIONS[FEATURES_INDEX.index(i if i in FEATURES_INDEX else i - 1)][4:]
+            name = ("conv" if i in FEATURES_INDEX else "relu") + block
+            assert torch.allclose(ours[name], F.relu(x) if name.startswith("relu") else x, rtol=1e-4, atol=1e-5), name
+            seen += 1
+    assert seen == 26 and list(ours) == layer_names()
+
+
+def test_the_shape_of_every_layer(full, lite):
+    widths = {"1": (64, 16), "2": (128, 32), "3": (256, 64), "4": (512, 128), "5": (512, 128)}
+    for encoder, which in ((full, 0), (lite, 1)):
+        for name, features in encoder(torch.rand(1, 3, 50, 70), layer_names()).items():
+            side = 2 ** (int(name[4]) - 1)
+            assert features.shape == (1, widths[name[4]][which], 50 // side, 70 // side)
+
+
+def test_it_runs_no_deeper_than_asked_for(lite):
+    calls = []
+    handles = [lite.get_submodule(n).register_forward_hook(lambda m, i, o, n=n: calls.append(n)) for n in CONVOLUTIONS]
+    lite(torch.rand(1, 3, 32, 32), ["relu2_2", "conv1_1"])
+    assert calls == list(CONVOLUTIONS[:4])
+    for handle in handles:
+        handle.remove()
+
+
+def test_a_batch_equals_its_singles_and_the_order_is_as_asked(lite):
+    pictures = torch.rand(3, 3, 40, 40)
+    together = lite(pictures, ["relu5_1", "conv1_2"])
+    assert list(together) == ["relu5_1", "conv1_2"]
+    for i in range(3):
+        alone = lite(pictures[i : i + 1], ["relu5_1", "conv1_2"])
+        assert all(torch.allclose(together[k][i : i + 1], alone[k], atol=1e-4) for k in alone)
+
+
+def test_the_sequential_form_gives_the_same_features(full):
+    pictures = torch.rand(1, 3, 32, 40)
+    for encoder in (full, VGG19.load("lite"), VGG19.load("lite", padding="zeros", pooling="average")):
+        x, i = (pictures - encoder.mean) / encoder.std, -1
+        expected = encoder(pictures, layer_names())
+        for layer in encoder.sequential():
+            x = layer(x)
+            if isinstance(layer, nn.Conv2d):
+                i += 1
+                assert torch.equal(x, expected[CONVOLUTIONS[i]])
+            if isinstance(layer, nn.ReLU):
+                assert torch.equal(x, expected["relu" + CONVOLUTIONS[i][4:]])
+        assert i == 12
+
+
+def test_padding_and_pooling_switch():
+    picture = torch.rand(1, 3, 32, 32)
+    seen = {p: VGG19.load("lite", padding=p)(picture, ["conv1_1"])["conv1_1"] for p in vgg.PADDINGS}
+    assert torch.allclose(seen["zeros"][..., 1:-1, 1:-1], seen["reflect"][..., 1:-1, 1:-1], atol=1e-5)
+    assert not torch.allclose(seen["zeros"], seen["reflect"]) and not torch.allclose(seen["replicate"], seen["reflect"])
+    encoder = VGG19.load("lite", pooling="average")
+    found = encoder(picture, ["relu1_2", "conv2_1"])
+    assert torch.allclose(encoder.conv2_1(F.avg_pool2d(found["relu1_2"], 2)), found["conv2_1"])
+
+
+def test_gradients_reach_the_picture_and_not_the_weights(lite):
+    picture = torch.rand(1, 3, 32, 32, requires_grad=True)
+    lite(picture, ["relu5_1"])["relu5_1"].sum().backward()
+    assert picture.grad.abs().sum() > 0 and all(p.grad is None and not p.requires_grad for p in lite.parameters())
+
+
+def test_a_forward_pass_leaves_the_picture_as_it_was(lite):
+    picture = torch.rand(1, 3, 32, 32)
+    before = picture.clone()
+    lite(picture, ["relu1_1"])
+    assert torch.equal(picture, before)
+
+
+def test_the_shipped_encoder_is_small_and_has_mean_activation_one(lite):
+    assert vgg.lite_file().stat().st_size <= 2.5e6
+    assert lite.padding == "reflect" and 0.8e6 < sum(p.numel() for p in lite.parameters()) < 1.2e6
+    photos = torch.cat([nst.assets.picture(name, 256)[..., :256, :256] for name in ("astronaut", "chelsea", "coffee", "rocket")])
+    for name, features in lite(photos, [n for n in layer_names() if n.startswith("relu")]).items():
+        assert 0.5 < float(features.mean()) < 2, name  # 1 on the training photographs
+
+
+def test_saved_and_loaded_is_the_same(tmp_path, lite):
+    lite.save(tmp_path / "a.safetensors", {"seed": 3})
+    again = VGG19.load(tmp_path / "a.safetensors")
+    assert again.metadata["seed"] == 3 and again.padding == "reflect"
+    assert all(torch.equal(a, b) for a, b in zip(lite.parameters(), again.parameters(), strict=True))
+
+
+def test_the_real_checkpoint_is_reduced_once_and_its_digest_kept(tmp_path, monkeypatch, checkpoint, torchvision_vgg):
+    digest = weights.sha256(checkpoint)
+    monkeypatch.setenv("NST_CACHE", str(tmp_path))
+    monkeypatch.setattr(vgg, "IMAGENET_SHA256_PREFIX", digest[:8])
+    calls = []
+
+    def download(url, file, hash_prefix):
+        calls.append((url, hash_prefix))
+        with open(file, "wb") as out:
+            out.write(checkpoint.read_bytes())
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", download)
+    first, second = VGG19.load("imagenet"), VGG19.load("imagenet")
+    assert calls == [(vgg.IMAGENET_URL, digest[:8])]
+    assert [p.name for p in (tmp_path / "weights").iterdir()] == ["vgg19_imagenet.safetensors"]
+    assert second.metadata["source_sha256"] == digest and second.padding == "zeros"
+    assert torch.equal(first.conv5_1.weight, torchvision_vgg.features[28].weight)
+
+
+def test_a_checkpoint_of_another_digest_is_refused(tmp_path, monkeypatch, checkpoint):
+    monkeypatch.setenv("NST_CACHE", str(tmp_path))
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "vgg19-dcbb9e9d.pth").write_bytes(checkpoint.read_bytes())
+    with pytest.raises(ValueError, match="does not begin with dcbb9e9d"):
+        VGG19.load("imagenet")
+
+
+def test_without_a_network_the_error_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setenv("NST_CACHE", str(tmp_path))
+
+    def refuse(*args, **kwargs):
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
+    with pytest.raises(ConnectionError, match=r"vgg19-dcbb9e9d\.pth.*VGG19\.load\(\"lite\"\)"):
+        VGG19.load("imagenet")
+
+
+class Bomb:
+    def __reduce__(self):
+        return (exec, ("raise SystemExit('a weights file ran code')",))
+
+
+def test_bad_weight_files_are_named(tmp_path, lite):
+    lite.save(tmp_path / "whole.safetensors")
+    content = (tmp_path / "whole.safetensors").read_bytes()
+    (tmp_path / "cut.safetensors").write_bytes(content[: len(content) // 2])
+    (tmp_path / "text.safetensors").write_text("no weights here")
+    (tmp_path / "empty.pth").write_bytes(b"")
+    weights.write(tmp_path / "other.safetensors", "transformer_net", {"a": torch.zeros(1)}, {})
+    weights.write(tmp_path / "lacking.safetensors", "vgg19", {"conv1_1.weight": torch.zeros(16, 3, 3, 3)}, {})
+    odd = {k: v.clone() for k, v in lite.state_dict().items()}
+    odd["conv3_1.weight"] = torch.zeros(64, 5, 3, 3)
+    weights.write(tmp_path / "odd.safetensors", "vgg19", odd, {})
+    torch.save({"weights": Bomb()}, tmp_path / "bomb.pth")
+    torch.save({"layer.weight": torch.zeros(1)}, tmp_path / "net.pth")
+    for name in ("cut.safetensors", "text.safetensors", "empty.pth", "other.safetensors", "lacking.safetensors", "odd.safetensors", "bomb.pth", "net.pth"):
+        with pytest.raises(ValueError, match=name):
+            VGG19.load(tmp_path / name)
+    for name in ("missing.safetensors", "missing.pth"):
+        with pytest.raises(FileNotFoundError, match=name):
+            VGG19.load(tmp_path / name)
+
+
+def test_wrong_arguments_are_named(lite):
+    picture = torch.rand(1, 3, 64, 64)
+    for layers, words in ((["relu6_1"], "unknown layer 'relu6_1'"), ([], "layers is empty"), (["conv_4"], "unknown layer 'conv_4'")):
+        with pytest.raises(ValueError, match=words):
+            lite(picture, layers)
+    for wrong, error in ((torch.rand(3, 64, 64), ValueError), (torch.rand(1, 1, 64, 64), ValueError),
+                         (torch.zeros(1, 3, 64, 64, dtype=torch.uint8), TypeError), ("a.jpg", TypeError)):  # fmt: skip
+        with pytest.raises(error, match="pictures: expected"):
+            lite(wrong, ["relu1_1"])
+    with pytest.raises(ValueError, match="padding='mirror'"):
+        VGG19(padding="mirror")
+    with pytest.raises(ValueError, match="pooling='min'"):
+        VGG19(pooling="min")
+
+
+@pytest.mark.parametrize("padding", vgg.PADDINGS)
+@pytest.mark.parametrize("layer", ["relu1_1", "conv2_1", "relu4_2", "relu5_1"])
+def test_the_smallest_picture_for_each_layer(padding, layer):
+    encoder = VGG19((2, 2, 2, 2, 2), padding)
+    smallest = minimum_size(layer, padding)
+    assert encoder(torch.rand(1, 3, smallest, smallest + 3), [layer])[layer].isfinite().all()
+    if smallest > 1:
+        with pytest.raises(ValueError, match=f"too small for {layer}: it needs at least {smallest} px"):
+            encoder(torch.rand(1, 3, smallest - 1, 200), [layer])

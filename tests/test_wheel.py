@@ -1,0 +1,60 @@
+"""An installed wheel works far from the clone: its own pictures, its own weights, one stylised photograph."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).resolve().parents[1]
+STYLISE = """
+import nst
+content, style = nst.assets.picture("astronaut", size=64), nst.assets.picture(nst.assets.styles()[0], size=64)
+config = nst.GatysConfig.default(evaluations=5)
+nst.save_image(nst.gatys.stylize(content, style, config=config, encoder=nst.VGG19.load("lite")), "stylised.png")
+print(nst.__file__)
+"""
+
+
+def call(*command: str | Path, cwd: Path) -> str:
+    """Run a command without this environment's settings for Python and the course; returns what it prints, fails where it fails."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "NST_"))}
+    done = subprocess.run([str(part) for part in command], cwd=cwd, env=environment, text=True, capture_output=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    call(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, TOP, cwd=folder)
+    return next(folder.glob("*.whl"))
+
+
+@pytest.mark.slow
+def test_wheel_holds_the_pictures_and_the_weights(wheel: Path):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    shipped = [path for folder in ("pictures", "weights") for path in (TOP / "data" / folder).rglob("*") if path.is_file()]
+    assert {path.suffix for path in shipped} >= {".safetensors", ".json"}
+    assert {f"nst/{path.relative_to(TOP).as_posix()}" for path in shipped} <= names
+    assert [name for name in names if name.startswith(("tests/", "notebooks/", "data/", "nst/data/make"))] == []
+
+
+@pytest.mark.slow
+def test_wheel_stylises_outside_the_clone(wheel: Path, tmp_path: Path):
+    home = tmp_path / "venv"
+    call(sys.executable, "-m", "venv", "--without-pip", home, cwd=tmp_path)
+    places = sysconfig.get_paths("venv", vars={"base": str(home), "platbase": str(home), "installed_base": str(home)})
+    python = Path(places["scripts"]) / Path(sys.executable).name
+    call(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel, cwd=tmp_path)
+    # Lend the new environment torch and the rest. A plain line in a .pth file does not run the .pth files of the folder that it
+    # names, so an editable install of nst there stays out of sight.
+    (Path(places["purelib"]) / "lent.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
+    printed = call(python, "-c", STYLISE, cwd=tmp_path)
+    assert Path(printed.strip()).is_relative_to(home)
+    assert (tmp_path / "stylised.png").stat().st_size > 1000
