@@ -66,7 +66,7 @@ def feature_maps(features: Tensor, channels: Sequence[int], columns: int = 6, he
     columns = min(columns, len(channels))
     figure, axes = _canvas(math.ceil(len(channels) / columns), columns, height * features.shape[-1] / features.shape[-2], height + 0.25)
     for ax, channel in zip(axes, channels, strict=False):
-        ax.imshow(features[0, channel].detach().float().cpu(), cmap="magma", interpolation="nearest")
+        ax.imshow(features[0, channel].detach().float().cpu().numpy(), cmap="magma", interpolation="nearest")
         ax.set_title(f"channel {channel}", fontsize=8)
     return figure
 
@@ -76,7 +76,7 @@ def gram_view(grams: Mapping[str, Tensor], height: float = 2.4) -> Figure:
     figure, axes = _canvas(1, len(grams), height, height + 0.3)
     for ax, (title, gram) in zip(axes, grams.items(), strict=True):
         scale = gram[0].diagonal().clamp_min(1e-12).sqrt()
-        ax.imshow((gram[0] / scale[:, None] / scale).detach().cpu(), cmap="magma", vmin=0, vmax=1, interpolation="nearest")
+        ax.imshow((gram[0] / scale[:, None] / scale).detach().cpu().numpy(), cmap="magma", vmin=0, vmax=1, interpolation="nearest")
         ax.set_title(title, fontsize=10)
     return figure
 

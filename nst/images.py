@@ -44,7 +44,7 @@ def load_image(path: str | os.PathLike, size: int | None = None) -> Tensor:
     if size is not None:
         scale = size / min(rgb.size)
         rgb = rgb.resize((max(1, round(rgb.width * scale)), max(1, round(rgb.height * scale))), Image.Resampling.LANCZOS)
-    return pil_to_tensor(rgb)[None].float() / 255  # (1, 3, H, W)
+    return pil_to_tensor(rgb)[None].float().contiguous() / 255  # (1, 3, H, W); contiguous: torch.optim.LBFGS takes views
 
 
 def _not_too_large(image: Image.Image) -> Image.Image:

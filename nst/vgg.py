@@ -159,7 +159,7 @@ def read_torchvision(path: str | os.PathLike) -> tuple[dict[str, Tensor], dict]:
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)  # never runs code from the file
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise ValueError(f"{path}: cannot be read as a torch checkpoint ({str(error).splitlines()[0]})") from error
+        raise ValueError(f"{path}: cannot be read as a torch checkpoint ({type(error).__name__})") from error
     if not isinstance(stored, dict) or "features.0.weight" not in stored:
         raise ValueError(f"{path}: is not torchvision's VGG-19: it has no features.0.weight")
     tensors = {}

@@ -22,7 +22,7 @@ def photo():
 def test_a_png_comes_back_pixel_by_pixel(tmp_path, photo):
     Image.fromarray(photo).save(tmp_path / "a.png")
     loaded = load_image(tmp_path / "a.png")
-    assert loaded.shape == (1, 3, 30, 40) and loaded.dtype == torch.float32
+    assert loaded.shape == (1, 3, 30, 40) and loaded.dtype == torch.float32 and loaded.is_contiguous()
     assert np.array_equal((loaded[0].permute(1, 2, 0) * 255).round().numpy(), photo)
 
 

@@ -1,8 +1,7 @@
 """Train the lite encoder: a VGG-19 with a quarter of the channels that sees what its teachers see.
 
     python data/make/distill_encoder.py train --teacher FOLDER --photos FOLDER --paintings FOLDER
-    python data/make/distill_encoder.py export --photos FOLDER        # the trained student -> data/weights/vgg19_lite.safetensors
-    python data/make/distill_encoder.py measure --teacher FOLDER --photos FOLDER --kept-out FOLDER
+    python data/make/distill_encoder.py export --teacher FOLDER --photos FOLDER    # -> data/weights/vgg19_lite.safetensors
 
 All thirteen convolutions are trained at once from random weights. Each layer of the student goes through a 1x1 convolution (its
 head, dropped afterwards) to the teacher's width; there its distance to the teacher's layer and, at the five style layers, the
@@ -10,7 +9,9 @@ distance of the Gram matrices are what is minimised. Round one uses batch normal
 then folded into the convolutions. Round two goes on without it and adds pictures that Gatys' method makes on the student itself:
 an optimiser finds inputs that no photograph resembles, and there too the student must answer like its teachers.
 
-`train` resumes from its last checkpoint in build/distill. It takes about an hour and a half on two CPU cores.
+`train` resumes from its last checkpoint in build/distill. It takes about an hour on two CPU cores. `export` rescales each
+filter so that its mean activation over photographs and positions is 1, as Gatys did with VGG-19 (1508.06576, "Methods"), and
+writes the facts beside the weights. measure_encoder.py tells how much of the teachers is left.
 """
 
 import argparse
@@ -251,6 +252,47 @@ def train(a: argparse.Namespace) -> None:
             save_checkpoint({**model.trained(), "step": step + 1, "optimizer": optimizer.state_dict(), "made": made})
 
 
+@torch.no_grad()
+def mean_activations(encoder: nn.Module, photos: list[Tensor], layers: list[str]) -> dict[str, Tensor]:
+    """{layer: (C,)}, the mean of each filter after its ReLU over photographs and positions."""
+    sums = {}
+    for photo in photos:
+        for k, f in encoder(photo[None].float() / 255, layers).items():
+            sums[k] = sums.get(k, 0) + f.mean((0, 2, 3)) / len(photos)
+    return sums
+
+
+@torch.no_grad()
+def rescale(encoder: VGG19, means: dict[str, Tensor]) -> None:
+    """Give every filter the mean activation 1 and take the factor back in the next layer: nothing else changes.
+
+    A filter that hardly ever fires is left weak: brought to 1 it would be all noise.
+    """
+    previous = torch.ones(3)
+    for name in CONVOLUTIONS:
+        conv, mean = encoder.get_submodule(name), means["relu" + name[4:]]
+        mean = mean.clamp_min(0.1 * float(mean.mean()))
+        conv.weight.mul_(previous[None, :, None, None] / mean[:, None, None, None])
+        conv.bias.div_(mean)
+        previous = mean
+
+
+def export(a: argparse.Namespace) -> None:
+    saved = torch.load(CHECKPOINT, weights_only=True)
+    student = VGG19(WIDTHS["lite"], padding="reflect")
+    student.load_state_dict(saved["student"])
+    photos, relus = read_folder(a.photos)[::8], ["relu" + name[4:] for name in CONVOLUTIONS]
+    rescale(student.eval(), mean_activations(student, photos, relus))
+    teachers = mean_activations(Teachers(a.teacher), photos[::4], relus)
+    student.save(WEIGHTS, {
+        "name": "VGG-19 lite", "recipe": "data/make/distill_encoder.py", "steps": saved["step"], "seed": a.seed,
+        "derived_from": "VGG-19 (Oxford VGG, CC BY 4.0); 16x VGG-19 of Collaborative Distillation (MIT)", "licence": "CC BY 4.0",
+        "teacher_scale": {k: round(float(m.mean()), 4) for k, m in teachers.items()},
+        "teacher": {k: "VGG-19" if k in REAL_LAYERS else "16x VGG-19" for k in relus},
+    }, torch.float16)  # fmt: skip
+    print(f"{WEIGHTS.name}: {WEIGHTS.stat().st_size / 1e6:.2f} MB after {saved['step']} steps")
+
+
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = p.add_subparsers(required=True)
@@ -259,6 +301,9 @@ def main() -> None:
     t.add_argument("--paintings", type=Path, required=True)
     t.add_argument("--steps", type=int, default=9000), t.add_argument("--seed", type=int, default=0)
     t.set_defaults(run=train)
+    e = commands.add_parser("export")
+    e.add_argument("--teacher", type=Path, required=True), e.add_argument("--photos", type=Path, required=True)
+    e.add_argument("--seed", type=int, default=0), e.set_defaults(run=export)
     a = p.parse_args()
     a.run(a)
 

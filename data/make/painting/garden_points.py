@@ -64,19 +64,22 @@ def distance(plan: Plan) -> None:
     for place in np.linspace(-0.02, 1.24, 26):
         size = plan.rng.uniform(0.028, 0.055)
         plan.blob(place, 0.400 - 0.3 * size, size * 1.1, size, POPLAR, -0.1)
-    for place, tall in ((0.10, 0.115), (0.165, 0.15), (0.235, 0.135), (0.30, 0.105), (0.56, 0.10), (0.615, 0.125), (0.67, 0.09)):
+    for place, tall in ((0.10, 0.115), (0.165, 0.15), (0.235, 0.135), (0.30, 0.105), (0.56, 0.10), (0.615, 0.125), (0.665, 0.085)):
         plan.blob(place, 0.405 - tall, 0.024 + 0.06 * tall, tall, POPLAR)
 
 
 def bridge(plan: Plan) -> None:
     """Two arches of warm stone from the right bank."""
     x, y = plan.x, plan.y
-    deck = 0.355 + 0.10 * (x - 0.92) ** 2
-    body = (x > 0.70) & (y > deck) & (y < 0.425)
-    for arch in (0.80, 0.945, 1.09):
-        body &= np.hypot((x - arch) / 0.058, (y - 0.43) / 0.052) > 1
-    plan.lay(body, ramp(STONE, 0.62 + 0.12 * plan.rough - 5 * (y - deck - 0.03)), 0.0)
-    plan.lay((x > 0.70) & (np.abs(y - deck) < 0.006), STONE[4], 0.0)
+    deck = 0.318 + 0.55 * (x - 0.93) ** 2
+    body = (x > 0.705) & (y > deck) & (y < 0.425)
+    plan.lay(body, ramp(STONE, 0.34 + 0.10 * plan.rough - 2 * (y - deck - 0.03)), 0.0)
+    for arch, half in ((0.785, 0.042), (0.925, 0.064), (1.07, 0.046)):
+        far = np.hypot((x - arch) / half, (y - 0.428) / (1.2 * half))
+        plan.lay(body & (far < 1.2), ramp(STONE, 0.78 + 0.1 * plan.rough), np.pi / 2)
+        vault = ramp(colours("16245c", "2c4a8c", "5a7ac0"), 0.3 + 0.2 * plan.rough + 0.5 * (x - arch) / half)
+        plan.lay(body & (far < 1), vault, 0.0)
+    plan.lay((x > 0.70) & (np.abs(y - deck) < 0.009), STONE[4], 0.0)
 
 
 def river(plan: Plan) -> None:
@@ -87,7 +90,7 @@ def river(plan: Plan) -> None:
     mirror_y = np.clip(2 * shore - y - 0.12 * (y - shore) + 0.02 * plan.rough, 0, 1) * plan.height
     mirror = pick(plan.colour, (x + 0.22 * ripple) * plan.height, mirror_y)
     glint = smoothstep(0.55, 1.0, np.sin(y * 420 / (0.5 + y) + 5 * plan.broad) + 0.25 * plan.rough)
-    tint = mirror * np.array([0.84, 0.93, 1.04]) + (1 - mirror) * np.array([0.02, 0.06, 0.13])
+    tint = mirror * np.array([0.66, 0.84, 1.02]) + (1 - mirror) * np.array([0.02, 0.06, 0.13])
     tint = tint * (1 - 0.5 * glint[..., None]) + 0.5 * glint[..., None] * np.array([1.0, 0.93, 0.72])
     plan.lay(water, tint, 0.06 * np.sin(9 * x))
 

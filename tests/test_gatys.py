@@ -1,0 +1,180 @@
+"""Gatys' method: the loss written out, what the optimiser may and may not do, interrupts, recipes, bad input."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+import nst
+from nst import gatys, losses, runtime
+from nst.gatys import GatysConfig, Objective, stylize
+
+SMALL = GatysConfig.default(evaluations=12)
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return nst.VGG19.load("lite")
+
+
+@pytest.fixture(scope="module")
+def pair():
+    return nst.assets.picture("chelsea", 48), nst.assets.picture(nst.assets.styles()[0], 64)
+
+
+def relative(a, b):
+    return abs(float(a) - float(b)) / abs(float(b))
+
+
+def test_the_objective_is_the_formula(encoder, pair):
+    content, style = pair
+    x = torch.rand_like(content)
+    config = GatysConfig.default(style_weight=7.0, content_weight=2.0, tv_weight=0.5)
+    parts = Objective(config, encoder, content, style)(x)
+    f, c = encoder(x, config.style_layers + ("relu4_2",)), encoder(content, ["relu4_2"])["relu4_2"]
+    s = encoder(style, config.style_layers)
+    by_hand = {"content": 2 * ((f["relu4_2"] - c) ** 2).mean() / c.var(correction=0), "style": 0.0, "tv": 0.5 * losses.total_variation(x)}
+    for k in config.style_layers:
+        g, a = (m[0].flatten(1) @ m[0].flatten(1).T / m[0].numel() for m in (f[k], s[k]))
+        by_hand["style"] += 7 * ((g - a) ** 2).sum() / (a**2).sum()
+    for name, value in by_hand.items():
+        assert relative(parts[name], value) < 1e-4, name
+    assert relative(parts["total"], sum(by_hand.values())) < 1e-4
+
+
+def test_the_objective_equals_the_articles_transparent_layers(encoder):
+    content, style = nst.assets.picture("chelsea", 48), nst.assets.picture("rocket", 48)
+    x = torch.rand_like(content).requires_grad_()
+    model, style_losses, content_losses = losses.get_style_model_and_losses(encoder.sequential(), encoder.mean, encoder.std, style, content)
+    model(x)
+    theirs = 1e6 * sum(s.loss for s in style_losses) + sum(c.loss for c in content_losses)
+    ours = Objective(GatysConfig.article(), encoder, content, style)(x)["total"]
+    assert relative(ours.detach(), theirs.detach()) < 1e-4
+    g, t = (torch.autograd.grad(loss, x)[0] for loss in (ours, theirs))
+    assert float((g - t).norm() / t.norm()) < 1e-3
+
+
+@pytest.mark.parametrize("optimizer", gatys.OPTIMIZERS)
+@pytest.mark.parametrize("start", gatys.STARTS)
+def test_the_loss_falls_and_the_best_picture_comes_back(encoder, pair, optimizer, start):
+    content, style = pair
+    trace, pictures = [], []
+
+    def note(step, parts, picture):
+        assert step == len(trace) + 1 and relative(parts["total"], parts["content"] + parts["style"]) < 1e-5
+        trace.append(parts["total"]), pictures.append(picture)
+
+    config = replace(SMALL, optimizer=optimizer, start=start)
+    before = content.clone(), style.clone()
+    result = stylize(content, style, config, encoder, callback=note)
+    assert len(trace) == 12 and min(trace) < 0.9 * trace[0]
+    assert torch.equal(result, pictures[trace.index(min(trace))])
+    assert result.shape == content.shape and float(result.min()) >= 0 and float(result.max()) <= 1
+    assert torch.equal(content, before[0]) and torch.equal(style, before[1])
+
+
+def test_the_same_seed_gives_the_same_picture(encoder, pair):
+    results = []
+    for _ in range(2):
+        nst.seed(5)
+        results.append(stylize(*pair, replace(SMALL, start="noise", evaluations=4), encoder))
+    assert torch.equal(*results)
+
+
+def test_several_scales_keep_an_odd_size_and_count_on(encoder):
+    content, style = torch.rand(1, 3, 71, 93), torch.rand(1, 3, 80, 65)
+    steps = []
+    result = stylize(content, style, replace(SMALL, scales=2, evaluations=3), encoder, callback=lambda step, parts, p: steps.append((step, p.shape[-1])))
+    assert result.shape == content.shape
+    assert steps == [(1, 47), (2, 47), (3, 47), (4, 93), (5, 93), (6, 93)]
+
+
+def test_a_given_start_is_used(encoder, pair):
+    content, style = pair
+    start, seen = torch.rand_like(content), []
+    stylize(content, style, replace(SMALL, evaluations=1), encoder, callback=lambda step, parts, p: seen.append(p), start=start)
+    assert torch.equal(seen[0], start)
+
+
+def test_an_interrupt_returns_the_best_picture_so_far(encoder, pair):
+    content, style = pair
+    trace, pictures = [], []
+
+    def stop(step, parts, picture):
+        trace.append(parts["total"]), pictures.append(picture)
+        if step == 7:
+            raise KeyboardInterrupt
+
+    result = stylize(content, style, SMALL, encoder, callback=stop)
+    assert len(trace) == 7 and torch.equal(result, pictures[trace.index(min(trace))])
+
+
+def test_an_interrupt_on_the_coarse_scale_returns_the_contents_size(encoder, pair):
+    content, style = pair
+    large = nst.images.resize(content, 64)
+
+    def stop(step, parts, picture):
+        raise KeyboardInterrupt
+
+    assert stylize(large, style, replace(SMALL, scales=2), encoder, callback=stop).shape == large.shape
+
+
+@pytest.mark.parametrize("recipe", ["default", "article", "paper", "gatys_notebook"])
+def test_no_recipe_diverges(encoder, pair, recipe):
+    """The published weights are far from this network's scale: some losses begin at 1e8. None may end above its start."""
+    content, style = pair
+    trace = []
+    result = stylize(content, style, getattr(GatysConfig, recipe)(evaluations=15), encoder, callback=lambda i, parts, p: trace.append(parts["total"]))
+    assert torch.isfinite(result).all() and min(trace) < trace[0] and trace[-1] < 10 * min(trace) + 1e-9
+
+
+def test_flat_black_and_identical_pictures_stay_finite(encoder):
+    grey, black = torch.full((1, 3, 40, 40), 0.5), torch.zeros(1, 3, 40, 40)
+    for content, style in ((grey, black), (black, grey), (grey, grey)):
+        assert torch.isfinite(stylize(content, style, replace(SMALL, evaluations=5), encoder)).all()
+
+
+def test_recipes_state_the_published_numbers():
+    article, paper, notebook = GatysConfig.article(), GatysConfig.paper(), GatysConfig.gatys_notebook()
+    assert (article.style_weight, article.content_weight, article.evaluations) == (1e6, 1, 300)
+    assert article.content_layers == ("conv2_2",) and article.style_layers[-1] == "conv3_1"
+    assert (paper.content_weight / paper.style_weight, paper.start, paper.style_layer_weights) == (1e-3, "noise", (0.2,) * 5)
+    assert notebook.style_weight * notebook.style_layer_weights[0] == pytest.approx(1e3 / 64**2)
+    assert "Caffe" in notebook.network and "torchvision" in article.network
+    assert GatysConfig.default(style_weight=9).style_weight == 9
+
+
+@pytest.mark.parametrize("change, words", [
+    ({"optimizer": "sgd"}, "optimizer='sgd'"), ({"start": "white"}, "start='white'"), ({"evaluations": 0}, "evaluations=0"),
+    ({"scales": 1.5}, "scales=1.5"), ({"style_weight": -1}, "style_weight=-1"), ({"content_weight": float("nan")}, "content_weight=nan"),
+    ({"style_form": "l1"}, "style_form='l1'"), ({"style_layer_weights": (1.0,)}, "one weight for each of the 5"),
+])  # fmt: skip
+def test_a_wrong_recipe_is_refused_by_name(change, words):
+    with pytest.raises(ValueError, match=words.replace("(", r"\(")):
+        GatysConfig.default(**change)
+
+
+def test_bad_pictures_are_refused_by_name(encoder, pair):
+    content, style = pair
+    nan = content.clone()
+    nan[0, 0, 0, 0] = float("nan")
+    for bad, error, words in ((nan, ValueError, "content: holds NaN"), (content[0], ValueError, "content: expected the shape"),
+                              ((content * 255).to(torch.uint8), TypeError, "content: expected floats"), ("a.jpg", TypeError, "content: expected a tensor"),
+                              (torch.rand(2, 3, 48, 48), ValueError, "batch of 2"), (torch.rand(1, 3, 1, 1), ValueError, "1 x 1 px is too small"),
+                              (torch.rand(1, 3, 20, 90), ValueError, "90 x 20 px is too small for relu5_1: it needs at least 32 px")):  # fmt: skip
+        with pytest.raises(error, match=words):
+            stylize(bad, style, SMALL, encoder)
+    with pytest.raises(ValueError, match="style: holds NaN"):
+        stylize(content, nan, SMALL, encoder)
+    with pytest.raises(ValueError, match="start: expected the content's shape"):
+        stylize(content, style, SMALL, encoder, start=torch.rand(1, 3, 40, 40))
+    with pytest.raises(ValueError, match="unknown layer 'relu9_9'"):
+        stylize(content, style, replace(SMALL, content_layers=("relu9_9",)), encoder)
+
+
+def test_the_progress_bar_counts_evaluations(encoder, pair, monkeypatch):
+    bars = []
+    real = runtime.progress
+    monkeypatch.setattr(gatys, "progress", lambda total, name: bars.append(real(total, name)) or bars[-1])
+    stylize(*pair, replace(SMALL, evaluations=6, optimizer="adam"), encoder)
+    assert bars[0].total == 6 and (bars[0].n == 6 or bars[0].disable)
