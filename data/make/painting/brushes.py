@@ -59,6 +59,11 @@ def trace(angle: np.ndarray, x: np.ndarray, y: np.ndarray, steps: int, step: flo
     return path
 
 
+def walk(x: float, y: float, heading: np.ndarray, step: float) -> np.ndarray:
+    """The path of someone who leaves (x, y) and turns to each `heading` in turn for one step."""
+    return np.stack([x + np.cumsum(np.cos(heading)) * step, y + np.cumsum(np.sin(heading)) * step], axis=1)
+
+
 def curve(points: list[tuple[float, float]], count: int = 40) -> np.ndarray:
     """A smooth path of `count` points through the given ones."""
     knots = np.asarray(points, np.float32)

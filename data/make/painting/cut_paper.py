@@ -9,11 +9,11 @@ import numpy as np
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from .brushes import SUPERSAMPLE, bristles, colours, curve, emboss, finish, noise, smoothstep
+from .brushes import SUPERSAMPLE, bristles, colours, curve, emboss, finish, noise, smoothstep, walk
 
-PAINTS = dict(zip(("red", "orange", "yellow", "pink", "cream", "blue", "sky", "green", "lime", "plum", "ink"),
-                  colours("d92a1c", "f57a14", "fbbf1e", "ee5d88", "fbf1d8", "1d3fae", "4fa9d6", "0e7a4e", "9cc432", "8a1f5c", "16194a"),
-                  strict=True))  # fmt: skip
+CODES = {"red": "d92a1c", "orange": "f57a14", "yellow": "fbbf1e", "pink": "ee5d88", "cream": "fbf1d8", "blue": "1d3fae",
+         "sky": "4fa9d6", "green": "0e7a4e", "lime": "9cc432", "plum": "8a1f5c", "ink": "16194a"}  # fmt: skip
+PAINTS = {name: colours(code)[0] for name, code in CODES.items()}
 # Panels as left, top, right, bottom in picture heights, sheet colour, then the two colours of the frond on it.
 PANELS = [(0.00, 0.00, 0.33, 0.37, "orange", "blue", "cream"), (0.33, 0.00, 0.60, 0.30, "cream", "red", "yellow"),
           (0.60, 0.00, 0.95, 0.34, "pink", "green", "yellow"), (0.95, 0.00, 1.20, 0.40, "yellow", "plum", "cream"),
@@ -21,6 +21,11 @@ PANELS = [(0.00, 0.00, 0.33, 0.37, "orange", "blue", "cream"), (0.33, 0.00, 0.60
           (0.60, 0.34, 0.89, 0.66, "red", "cream", "ink"), (0.89, 0.40, 1.20, 0.71, "sky", "orange", "ink"),
           (0.00, 0.70, 0.36, 1.00, "red", "lime", "ink"), (0.36, 0.68, 0.68, 1.00, "yellow", "green", "ink"),
           (0.68, 0.66, 0.96, 1.00, "plum", "pink", "yellow"), (0.96, 0.71, 1.20, 1.00, "orange", "cream", "blue")]  # fmt: skip
+# What lies across the panel borders, as x, y, direction, size, sheet colour.
+LEAVES = [(0.215, 0.425, -0.45, 0.22, "ink"), (1.215, 0.475, -2.75, 0.24, "red"), (0.27, 1.01, -0.75, 0.22, "sky"),
+          (0.56, 0.02, 0.75, 0.2, "blue"), (0.62, 0.745, -2.6, 0.17, "pink"), (0.99, 0.73, -2.2, 0.18, "lime")]  # fmt: skip
+BIRDS = [(0.335, 0.10, -0.4, 0.080, "ink"), (0.90, 0.355, -0.9, 0.090, "cream"), (0.02, 0.66, -0.7, 0.085, "orange"),
+         (0.72, 0.67, 0.3, 0.08, "sky"), (0.33, 0.66, -0.3, 0.07, "cream")]  # fmt: skip
 
 
 class Collage:
@@ -36,7 +41,8 @@ class Collage:
         """How thickly the paint lies on a sheet brushed in one direction, in overlapping bands."""
         side = int(1.5 * max(self.height, self.width))
         hair = np.tile(bristles(self.rng), (2, 8))[:side, :side]
-        hair = np.take_along_axis(hair, (np.arange(side)[None, :] + (5 * noise(self.rng, side, side, 300, 1)).astype(int)) % side, axis=1)
+        sway = np.arange(side)[None, :] + (5 * noise(self.rng, side, side, 300, 1)).astype(int)
+        hair = np.take_along_axis(hair, sway % side, axis=1)
         band = np.cumsum(self.rng.uniform(50, 105, 60) * self.unit)
         columns = np.arange(side)[None, :] + 8 * noise(self.rng, side, side, 260, 1)
         number = np.searchsorted(band, columns.ravel()).reshape(side, side)
@@ -87,10 +93,11 @@ def lobe(x: float, y: float, heading: float, length: float, wide: float, bend: f
     """A tongue from (x, y), narrow at its foot and widest at the part `tip` of its length."""
     part = np.linspace(0, 1, 26)
     turn = heading + bend * part
-    px, py = x + np.cumsum(np.cos(turn)) * length / 26, y + np.cumsum(np.sin(turn)) * length / 26
-    half = wide / 2 * np.where(part < tip, 0.42 + 0.58 * np.sin(np.pi / 2 * part / tip) ** 2, np.sqrt(np.clip(1 - ((part - tip) / (1 - tip)) ** 2, 0, 1)))
+    rise = 0.42 + 0.58 * np.sin(np.pi / 2 * part / tip) ** 2
+    close = np.sqrt(np.clip(1 - ((part - tip) / (1 - tip)) ** 2, 0, 1))
+    half = wide / 2 * np.where(part < tip, rise, close)
     side = np.stack([-np.sin(turn) * half, np.cos(turn) * half], axis=1)
-    middle = np.stack([px, py], axis=1)
+    middle = walk(x, y, turn, length / len(part))
     return np.concatenate([middle + side, (middle - side)[::-1]])
 
 
@@ -111,8 +118,8 @@ def frond(rng: np.random.Generator, stem: np.ndarray, lobes: int, length: float)
     return pieces
 
 
-def split_leaf(rng: np.random.Generator, x: float, y: float, heading: float, length: float) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """A broad leaf with slits cut from its rim towards the rib."""
+def split_leaf(rng: np.random.Generator, x: float, y: float, heading: float, length: float) -> tuple[list[np.ndarray], ...]:
+    """A broad leaf and the slits to cut from its rim towards the rib."""
     leaf = [lobe(x, y, heading, length, 0.62 * length, rng.uniform(-0.3, 0.3), 0.5)]
     slits = []
     for at in np.linspace(0.22, 0.8, 5):
@@ -134,17 +141,18 @@ def star(rng: np.random.Generator, x: float, y: float, radius: float) -> list[np
 def bird(x: float, y: float, size: float, turn: float) -> list[np.ndarray]:
     """A swallow: body, two swept wings, a forked tail."""
     back = turn + np.pi
-    parts = [(turn, 0.5, 0.26, 0.2, 0.45), (back, 0.55, 0.24, 0.0, 0.3), (back + 0.25, 0.95, 0.13, 0.3, 0.3), (back - 0.25, 0.95, 0.13, -0.3, 0.3),
+    parts = [(turn, 0.5, 0.26, 0.2, 0.45), (back, 0.55, 0.24, 0.0, 0.3),
+             (back + 0.25, 0.95, 0.13, 0.3, 0.3), (back - 0.25, 0.95, 0.13, -0.3, 0.3),
              (turn + 1.25, 1.0, 0.34, 0.9, 0.3), (turn - 1.25, 1.0, 0.34, -0.9, 0.3)]  # fmt: skip
     return [lobe(x, y, heading, size * long, size * wide, bend, tip) for heading, long, wide, bend, tip in parts]
 
 
 def ribbon_wave(x: float, y: float, heading: float, length: float, wide: float, waves: float) -> np.ndarray:
     """A wavy strip."""
-    part = np.linspace(0, 1, 90)
-    sway = np.sin(part * waves * 2 * np.pi) * wide * 0.9
-    along = np.stack([x + part * length * np.cos(heading) - sway * np.sin(heading), y + part * length * np.sin(heading) + sway * np.cos(heading)], axis=1)
-    side = np.array([-np.sin(heading), np.cos(heading)]) * (wide / 2 * (0.6 + 0.4 * np.sin(np.pi * part)))[:, None]
+    part = np.linspace(0, 1, 90)[:, None]
+    ahead, across = np.array([np.cos(heading), np.sin(heading)]), np.array([-np.sin(heading), np.cos(heading)])
+    along = np.array([x, y]) + part * length * ahead + np.sin(part * waves * 2 * np.pi) * wide * 0.9 * across
+    side = across * wide / 2 * (0.6 + 0.4 * np.sin(np.pi * part))
     return np.concatenate([along + side, (along - side)[::-1]])
 
 
@@ -202,12 +210,10 @@ def fronds(collage: Collage) -> None:
 def strays(collage: Collage) -> None:
     """Broad leaves and birds across the panel borders."""
     rng, h = collage.rng, collage.height
-    for x, y, turn, size, colour in ((0.215, 0.425, -0.45, 0.22, "ink"), (1.215, 0.475, -2.75, 0.24, "red"), (0.27, 1.01, -0.75, 0.22, "sky"),
-                                     (0.56, 0.02, 0.75, 0.2, "blue"), (0.62, 0.745, -2.6, 0.17, "pink"), (0.99, 0.73, -2.2, 0.18, "lime")):  # fmt: skip
+    for x, y, turn, size, colour in LEAVES:
         leaf, slits = split_leaf(rng, x * h, y * h, turn, size * h)
         collage.paste(collage.cut(leaf, 3, slits), colour, 1.3)
-    for x, y, turn, size, colour in ((0.335, 0.10, -0.4, 0.080, "ink"), (0.90, 0.355, -0.9, 0.090, "cream"), (0.02, 0.66, -0.7, 0.085, "orange"),
-                                     (0.72, 0.67, 0.3, 0.08, "sky"), (0.33, 0.66, -0.3, 0.07, "cream")):  # fmt: skip
+    for x, y, turn, size, colour in BIRDS:
         collage.paste(collage.cut(bird(x * h, y * h, size * h, turn), 3.5), colour, 1.3)
 
 

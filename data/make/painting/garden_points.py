@@ -1,7 +1,7 @@
 """Garden by the river, four in the afternoon: a sunlit bank, poplars, a stone bridge and a walker, in points of pure colour.
 
 A plain colour plan of the scene is laid out first and never shown. Layers of dots, large ones under small ones, take the
-plan's colour at their place, shake it and snap it to one of some fifteen pigments; in every shadow some dots turn to the
+plan's colour at their place, shake it and snap it to one of eighteen pigments; in every shadow some dots turn to the
 complementary colour. The dots lean with the forms and lie on a warm ground like small domes of paint.
 """
 
@@ -19,6 +19,16 @@ LEAF = colours("123a52", "1c6a4a", "3f9a3c", "9ccc3c", "f4e85a")
 LAWN = colours("2a4a8c", "2f8a4c", "7cc03c", "d0e04a", "fff07a")
 POPLAR = colours("3a3a8c", "1f7a6a", "58ac4c", "c8d84a", "fff08a")
 STONE = colours("5a4a9c", "a07ab0", "e0a8a0", "ffdca8", "fff3d0")
+# Drifts of flowers as x, y, half width in picture heights, then their dark and pale colours.
+DRIFTS = [(0.10, 0.70, 0.15, "e8402a", "ff8a1c"), (0.30, 0.735, 0.10, "fffbe6", "f28aa0"),
+          (0.05, 0.83, 0.18, "7a4ab0", "b9a4e0"), (0.24, 0.87, 0.17, "ffc21f", "ff8a1c"),
+          (0.07, 0.965, 0.22, "c03a86", "f28aa0"), (0.30, 0.985, 0.13, "fffbe6", "8cc8ee"),
+          (0.93, 0.83, 0.16, "f28aa0", "e8402a"), (1.12, 0.90, 0.17, "ffc21f", "fffbe6"),
+          (0.93, 0.965, 0.19, "7a4ab0", "f28aa0"), (1.14, 0.78, 0.10, "fffbe6", "b9a4e0")]  # fmt: skip
+# Masses of leaves of the large tree as x, y, half width, half height.
+BOUGHS = [(1.17, 0.30, 0.13, 0.085), (1.18, 0.03, 0.16, 0.10), (0.98, 0.045, 0.15, 0.085), (0.80, 0.02, 0.13, 0.065),
+          (1.10, 0.155, 0.14, 0.085), (0.93, 0.175, 0.11, 0.060), (0.62, -0.01, 0.10, 0.045),
+          (1.02, 0.275, 0.085, 0.045)]  # fmt: skip
 
 
 class Plan:
@@ -107,11 +117,7 @@ def bank(plan: Plan) -> None:
     plan.lay(depth > 0.008, lawn, slope)
     path = np.abs(x - (0.50 + 0.9 * (y - 0.72) - 2.2 * (y - 0.86) ** 2)) < 0.022 + 0.24 * np.maximum(0, depth - 0.03)
     plan.lay(path & (depth > 0.03), ramp(STONE, 0.88 - 0.62 * shade + 0.10 * plan.rough), slope + 0.6)
-    drifts = [(0.10, 0.70, 0.15, "e8402a", "ff8a1c"), (0.30, 0.735, 0.10, "fffbe6", "f28aa0"), (0.05, 0.83, 0.18, "7a4ab0", "b9a4e0"),
-              (0.24, 0.87, 0.17, "ffc21f", "ff8a1c"), (0.07, 0.965, 0.22, "c03a86", "f28aa0"), (0.30, 0.985, 0.13, "fffbe6", "8cc8ee"),
-              (0.93, 0.83, 0.16, "f28aa0", "e8402a"), (1.12, 0.90, 0.17, "ffc21f", "fffbe6"), (0.93, 0.965, 0.19, "7a4ab0", "f28aa0"),
-              (1.14, 0.78, 0.10, "fffbe6", "b9a4e0")]  # fmt: skip
-    for cx, cy, wide, dark, pale in drifts:
+    for cx, cy, wide, dark, pale in DRIFTS:
         far = np.hypot((x - cx) / wide, (y - cy) / (0.34 * wide)) + 0.16 * plan.broad
         speck = plan.rough + 0.5 * noise(plan.rng, plan.height, plan.width, plan.height / 70, 1)
         flower = (far < 1) & (speck > -0.35 - 0.3 * (1 - far))
@@ -128,9 +134,7 @@ def tree(plan: Plan) -> None:
     trunk = (np.abs(side) < 1) & (y > 0.05) & (y < 0.83)
     bark = ramp(colours("2c1f5c", "5a3a86", "b05a5a", "f0a05a", "ffd890"), 0.45 - 0.42 * side + 0.12 * plan.rough)
     plan.lay(trunk, bark, np.pi / 2)
-    for cx, cy, wide, tall in ((1.17, 0.30, 0.13, 0.085), (1.18, 0.03, 0.16, 0.10), (0.98, 0.045, 0.15, 0.085), (0.80, 0.02, 0.13, 0.065),
-                               (1.10, 0.155, 0.14, 0.085), (0.93, 0.175, 0.11, 0.060), (0.62, -0.01, 0.10, 0.045),
-                               (1.02, 0.275, 0.085, 0.045)):  # fmt: skip
+    for cx, cy, wide, tall in BOUGHS:
         plan.blob(cx, cy, wide, tall, LEAF)
 
 
@@ -141,7 +145,8 @@ def walker(plan: Plan) -> None:
     plan.lay(np.hypot((x - cx - 0.075) / 0.085, (y - foot + 0.004) / 0.013) < 1, colours("4a3aa0")[0], 0.0)
     skirt = plan.polygon([(cx - 0.014, foot - 0.105), (cx + 0.014, foot - 0.105), (cx + 0.046, foot), (cx - 0.042, foot)])
     plan.lay(skirt, ramp(colours("5a4ab0", "b9a4e0", "fffbe6"), 0.55 - (x - cx) * 16 + 0.1 * plan.rough), np.pi / 2)
-    waist = plan.polygon([(cx - 0.019, foot - 0.155), (cx + 0.019, foot - 0.155), (cx + 0.013, foot - 0.10), (cx - 0.013, foot - 0.10)])
+    hips, chest = foot - 0.10, foot - 0.155
+    waist = plan.polygon([(cx - 0.019, chest), (cx + 0.019, chest), (cx + 0.013, hips), (cx - 0.013, hips)])
     plan.lay(waist, ramp(colours("2c3a9c", "3f78d0", "8cc8ee"), 0.5 - (x - cx) * 26), np.pi / 2)
     plan.lay(np.hypot(x - cx, (y - foot + 0.170) * 0.9) < 0.0135, colours("f0b080")[0], 0.0)
     stick = np.abs(x - cx - 0.012 - 0.1 * (foot - 0.13 - y)) < 0.0025

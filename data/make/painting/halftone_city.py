@@ -6,12 +6,13 @@ overprint one another slightly out of register on cheap paper; the black line go
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from .brushes import SUPERSAMPLE, colours, curve, finish, noise, smoothstep
+from .brushes import SUPERSAMPLE, colours, finish, noise, smoothstep
 
 PAPER, YELLOW, RED, CYAN, BLACK = colours("f6ecd4", "ffd012", "e4231f", "14a0dc", "131016")
 INKS = {"yellow": YELLOW, "red": RED, "cyan": CYAN}
@@ -22,7 +23,15 @@ SUN = (0.50, 0.40)
 HORIZON = 0.80
 # The two faces of a building as (yellow, red, cyan) tones, left face then right face.
 SCHEMES = [((1.0, 0.22, 0.0), (1.0, 1.0, 0.30)), ((0.0, 0.0, 0.28), (0.0, 0.0, 1.0)), ((0.0, 0.30, 0.0), (0.0, 1.0, 0.0)),
-           ((1.0, 0.0, 0.0), (1.0, 0.0, 0.50)), ((0.0, 0.12, 0.60), (0.0, 0.55, 1.0)), ((0.55, 0.55, 0.0), (0.0, 0.30, 0.75))]  # fmt: skip
+           ((1.0, 0.0, 0.0), (1.0, 0.0, 0.50)), ((0.0, 0.12, 0.60), (0.0, 0.55, 1.0)),
+           ((0.55, 0.55, 0.0), (0.0, 0.30, 0.75))]  # fmt: skip
+# Buildings as x of the near corner, width of the left and right face, y of the top, scheme, screen, windows; far ones first.
+MIDDLE = [(0.285, 0.05, 0.06, 0.455, 3, 1, 0), (0.90, 0.06, 0.05, 0.43, 1, 1, 2), (0.43, 0.05, 0.055, 0.56, 2, 2, 0),
+          (0.765, 0.05, 0.055, 0.52, 0, 2, 1), (0.60, 0.055, 0.06, 0.60, 5, 2, 0),
+          (1.16, 0.06, 0.06, 0.50, 2, 1, 0)]  # fmt: skip
+NEAR = [(0.03, 0.09, 0.08, 0.34, 2, 1, 0), (0.165, 0.075, 0.085, 0.13, 0, 1, 1), (1.045, 0.09, 0.085, 0.15, 4, 1, 2)]
+# The lobes of a cloud as x, y, radius in cloud sizes.
+LOBES = [(-0.9, 0.05, 0.30), (-0.5, -0.16, 0.38), (0.0, -0.28, 0.46), (0.48, -0.12, 0.38), (0.92, 0.06, 0.28), (0.0, 0.05, 0.42)]
 Points = Sequence[tuple[float, float]]
 
 
@@ -114,8 +123,7 @@ def sky(plates: Plates) -> None:
 def cloud(plates: Plates, x: float, y: float, size: float) -> None:
     """A puff of rounded lobes, with cyan dots in its lower half."""
     rng = plates.rng
-    lobes = [(x + size * dx, y + size * dy, size * r * rng.uniform(0.9, 1.1)) for dx, dy, r in
-             ((-0.9, 0.05, 0.30), (-0.5, -0.16, 0.38), (0.0, -0.28, 0.46), (0.48, -0.12, 0.38), (0.92, 0.06, 0.28), (0.0, 0.05, 0.42))]  # fmt: skip
+    lobes = [(x + size * dx, y + size * dy, size * r * rng.uniform(0.9, 1.1)) for dx, dy, r in LOBES]
     depth = np.max([1 - np.hypot(plates.x - cx, plates.y - cy) / r for cx, cy, r in lobes], axis=0)
     inside = (depth > 0) & (plates.y < y + 0.17 * size)
     plates.fill(inside, (0.0, 0.0, np.clip((plates.y - y + 0.30 * size) / (0.5 * size), 0, 0.85)), 1)
@@ -132,47 +140,74 @@ def corner(base: float, top: float, part: float, reach: float, fall: float) -> t
     return HORIZON + (base - HORIZON) * lean, HORIZON + (top - HORIZON) * lean
 
 
-def wall(plates: Plates, x0: float, x1: float, base: float, top: float, tones: Sequence[float], screen: int, style: int, ink: float) -> None:
-    """One face of a building with its windows; x0 is the near edge."""
-    reach, rng = abs(x1 - x0) / 0.1, plates.rng
+@dataclass
+class Wall:
+    """One face of a building: its near edge x0 and far edge x1, base and top of the near edge, and how it is drawn."""
 
-    def at(u: float, v: float) -> tuple[float, float]:
-        bottom, head = corner(base, top, u, reach, 0.10)
-        return x0 + (x1 - x0) * u, bottom + (head - bottom) * v
+    x0: float
+    x1: float
+    base: float
+    top: float
+    tones: Sequence[float]
+    screen: int
+    style: int
 
-    plates.patch([at(0, 0), at(1, 0), at(1, 1), at(0, 1)], tones, screen)
-    columns, rows = max(2, round(abs(x1 - x0) / (0.020 + 0.004 * style))), max(3, round((base - top) / (0.028 + 0.006 * (style % 2))))
-    dark_side = x1 > x0
+    def at(self, u: float, v: float) -> tuple[float, float]:
+        """A place on the wall, u along it and v up it, both 0..1."""
+        bottom, head = corner(self.base, self.top, u, abs(self.x1 - self.x0) / 0.1, 0.10)
+        return self.x0 + (self.x1 - self.x0) * u, bottom + (head - bottom) * v
+
+    def pane(self, u0: float, u1: float, v0: float, v1: float) -> list[tuple[float, float]]:
+        """The four corners of a window."""
+        return [self.at(u0, v0), self.at(u1, v0), self.at(u1, v1), self.at(u0, v1)]
+
+
+def strip_windows(plates: Plates, wall: Wall, columns: int, rows: int) -> None:
+    """Black strips from the base to the top, lit here and there."""
     for i in range(columns):
-        if style == 2:  # long vertical strips
-            u0, u1 = (i + 0.28) / columns, (i + 0.74) / columns
-            plates.solid([at(u0, 0), at(u1, 0), at(u1, 0.95), at(u0, 0.95)])
-            for j in range(rows):
-                v = 0.95 * (j + rng.uniform(0.2, 0.4)) / rows
-                if rng.uniform() < 0.55:
-                    plates.patch([at(u0, v), at(u1, v), at(u1, v + 0.45 / rows), at(u0, v + 0.45 / rows)], (1.0, 0.0, 0.0), 2)
-            continue
+        u0, u1 = (i + 0.28) / columns, (i + 0.74) / columns
+        plates.solid(wall.pane(u0, u1, 0, 0.95))
         for j in range(rows):
-            u0, u1, v0, v1 = (i + 0.20) / columns, (i + 0.80) / columns, 0.97 * (j + 0.2) / rows, 0.97 * (j + 0.78) / rows
-            pane = [at(u0, v0), at(u1, v0), at(u1, v1), at(u0, v1)]
-            if rng.uniform() < (0.45 if dark_side else 0.62):
+            v = 0.95 * (j + plates.rng.uniform(0.2, 0.4)) / rows
+            if plates.rng.uniform() < 0.55:
+                plates.patch(wall.pane(u0, u1, v, v + 0.45 / rows), (1.0, 0.0, 0.0), 2)
+
+
+def grid_windows(plates: Plates, wall: Wall, columns: int, rows: int) -> None:
+    """Windows in rows, black or bright: yellow on the dark face, white on the lit one."""
+    dark_side = wall.x1 > wall.x0
+    for i in range(columns):
+        for j in range(rows):
+            pane = wall.pane((i + 0.20) / columns, (i + 0.80) / columns, 0.97 * (j + 0.2) / rows, 0.97 * (j + 0.78) / rows)
+            if plates.rng.uniform() < (0.45 if dark_side else 0.62):
                 plates.solid(pane)
             else:
                 plates.patch(pane, (1.0, 0.0, 0.0) if dark_side else (0.0, 0.0, 0.0), 2)
                 plates.outline(pane, 2.5)
-    for a, b in ((at(0, 0), at(0, 1)), (at(0, 1), at(1, 1)), (at(1, 1), at(1, 0))):
-        plates.line([a, b], ink)
 
 
-def building(plates: Plates, x: float, left: float, right: float, top: float, scheme: int, screen: int, style: int, ink: float) -> None:
+def raise_wall(plates: Plates, wall: Wall, ink: float) -> None:
+    """Print a wall with its windows and ink its edges."""
+    plates.patch(wall.pane(0, 1, 0, 1), wall.tones, wall.screen)
+    columns = max(2, round(abs(wall.x1 - wall.x0) / (0.020 + 0.004 * wall.style)))
+    rows = max(3, round((wall.base - wall.top) / (0.028 + 0.006 * (wall.style % 2))))
+    (strip_windows if wall.style == 2 else grid_windows)(plates, wall, columns, rows)
+    near_foot, far_foot, far_top, near_top = wall.pane(0, 1, 0, 1)
+    for line in ((near_foot, near_top), (near_top, far_top), (far_top, far_foot)):
+        plates.line(line, ink)
+
+
+def building(
+    plates: Plates, x: float, left: float, right: float, top: float, scheme: int, screen: int, style: int, ink: float
+) -> None:
     """A tower seen on its corner at x, with a stepped crown and a mast."""
     lit, shade = SCHEMES[scheme]
     base = HORIZON + 0.04
     steps = [(1.0, top)] if style == 0 else [(1.0, top + 0.07), (0.70, top + 0.025), (0.42, top)]
     foot = base
     for part, head in steps:
-        wall(plates, x, x - left * part, foot, head, lit, screen, style, ink)
-        wall(plates, x, x + right * part, foot, head, shade, screen, style, ink)
+        raise_wall(plates, Wall(x, x - left * part, foot, head, lit, screen, style), ink)
+        raise_wall(plates, Wall(x, x + right * part, foot, head, shade, screen, style), ink)
         foot = head + 0.004
     if style:
         plates.line([(x, top), (x, top - 0.085)], ink * 0.9)
@@ -198,12 +233,9 @@ def skyline(plates: Plates) -> None:
                 if rng.uniform() < 0.7:
                     cx = x + part * wide
                     plates.solid([(cx - 0.006, row), (cx + 0.006, row), (cx + 0.006, row + 0.008), (cx - 0.006, row + 0.008)])
-    middle = [(0.285, 0.05, 0.06, 0.455, 3, 1, 0), (0.90, 0.06, 0.05, 0.43, 1, 1, 2), (0.43, 0.05, 0.055, 0.56, 2, 2, 0),
-              (0.765, 0.05, 0.055, 0.52, 0, 2, 1), (0.60, 0.055, 0.06, 0.60, 5, 2, 0), (1.16, 0.06, 0.06, 0.50, 2, 1, 0)]  # fmt: skip
-    for x, left, right, top, scheme, screen, style in middle:
-        building(plates, x, left, right, top, scheme, screen, style, 7)
-    for x, left, right, top, scheme, screen, style in ((0.03, 0.09, 0.08, 0.34, 2, 1, 0), (0.165, 0.075, 0.085, 0.13, 0, 1, 1), (1.045, 0.09, 0.085, 0.15, 4, 1, 2)):
-        building(plates, x, left, right, top, scheme, screen, style, 9)
+    for group, ink in ((MIDDLE, 7), (NEAR, 9)):
+        for place in group:
+            building(plates, *place, ink)
 
 
 def river(plates: Plates) -> None:
@@ -245,7 +277,8 @@ def bridge(plates: Plates) -> None:
         plates.line([(x, deck + 0.028), (x + 0.011, deck + 0.003), (x + 0.022, deck + 0.028)], 3)
     for tower in towers:
         for side in (-0.028, 0.028):
-            leg = [(tower + side * 0.8 - 0.010, 0.60), (tower + side * 0.8 + 0.010, 0.60), (tower + side + 0.013, 0.93), (tower + side - 0.013, 0.93)]
+            top, foot = tower + side * 0.8, tower + side
+            leg = [(top - 0.010, 0.60), (top + 0.010, 0.60), (foot + 0.013, 0.93), (foot - 0.013, 0.93)]
             plates.patch(leg, (0.0, 1.0, 0.0) if side < 0 else (0.0, 1.0, 0.45), 2)
             plates.outline(leg, 6)
         for y in (0.605, 0.665, 0.735):

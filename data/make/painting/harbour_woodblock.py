@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from .brushes import SUPERSAMPLE, colours, curve, finish, noise, smoothstep
+from .brushes import SUPERSAMPLE, colours, curve, finish, noise, smoothstep, walk
 
 PAPER, PALE, MIDDLE, INDIGO, RED = colours("f4e7c9", "96bdc3", "2c6492", "101c46", "d63f26")
 Blocks = dict[str, Image.Image]
@@ -28,11 +28,10 @@ def claw(x: float, y: float, heading: float, length: float, width: float, bend: 
     """The outline of a tapering hook that leaves (x, y) and curls by `bend` radians."""
     part = np.linspace(0, 1, 14)
     turn = heading + bend * part**1.3
-    px, py = x + np.cumsum(np.cos(turn)) * length / 14, y + np.cumsum(np.sin(turn)) * length / 14
+    middle = walk(x, y, turn, length / len(part))
     half = 0.5 * width * (1 - part**1.6) * (1 + 0.5 * np.sin(np.pi * part))
-    left = np.stack([px - half * np.sin(turn), py + half * np.cos(turn)], axis=1)
-    right = np.stack([px + half * np.sin(turn), py - half * np.cos(turn)], axis=1)
-    return [tuple(point) for point in np.concatenate([left, right[::-1]])]
+    side = np.stack([-half * np.sin(turn), half * np.cos(turn)], axis=1)
+    return [tuple(point) for point in np.concatenate([middle + side, (middle - side)[::-1]])]
 
 
 def shape(blocks: Blocks, points: list[tuple[float, float]], line: float, **fills: int) -> None:

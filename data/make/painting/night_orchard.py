@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from .brushes import SUPERSAMPLE, Canvas, colours, curve, finish, noise, pick, ramp, smoothstep, trace
+from .brushes import SUPERSAMPLE, Canvas, colours, curve, finish, noise, pick, ramp, smoothstep, trace, walk
 
 NIGHT = colours("070b2e", "0e1c5c", "163a8c", "1f62a6", "2f90ad", "7cc3ae", "f2e29a", "ffd04f", "fff3c0")
 HILLS = colours("060a26", "0d1a4a", "123f66", "1d6a74", "3f9a80", "a9c77a")
@@ -156,9 +156,9 @@ def clump(canvas: Canvas, x: float, y: float, radius: float, size: float, warmth
             tone = 0.05 + 0.225 * layer + 0.28 * side + 0.10 * rng.standard_normal()
             palette = LIT if rng.uniform() < warmth - 0.6 * side else BLOSSOM
             bend = turn + np.pi / 2 + 0.7 * rng.standard_normal() + np.linspace(-0.6, 0.6, 5)
-            step = size * 0.48
-            path = np.stack([px + np.cumsum(np.cos(bend)) * step, py + np.cumsum(np.sin(bend)) * step], axis=1)
-            canvas.stroke(path, size * rng.uniform(0.7, 1.2), ramp(palette, tone), load=1.05, streak=0.08)
+            canvas.stroke(
+                walk(px, py, bend, 0.48 * size), size * rng.uniform(0.7, 1.2), ramp(palette, tone), load=1.05, streak=0.08
+            )
 
 
 def crown(canvas: Canvas, x: float, y: float, radius: float, unit: float) -> None:

@@ -1,0 +1,87 @@
+"""How much of its teachers the lite encoder keeps, on photographs that it was not trained on.
+
+    python data/make/measure_encoder.py layers --teacher FOLDER --photos FOLDER --kept-out FOLDER
+    python data/make/measure_encoder.py gatys --teacher FOLDER --output FOLDER [--encoder small]
+
+`layers` prints, for each layer, the share of the teacher's variance that a 1x1 convolution finds in the student's features: 1 - MSE / variance.
+The convolution is fitted by least squares on the training photographs, so nothing of the training but the student itself is needed.
+`gatys` paints three public pairs at 256 px with the default recipe, writes the pictures, and prints the transfer gap: the loss that the
+*teachers* see in a picture made with the student, beside that of a picture made with the teachers themselves.
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+from distill_encoder import LAYERS, read_folder
+from teachers import Teachers, small_vgg19
+from torch import Tensor
+
+import nst
+from nst.gatys import GatysConfig, Objective, stylize
+
+CONTENT, STYLES = "tuebingen_neckarfront", ("starry_night", "great_wave", "composition_vii")
+
+
+@torch.no_grad()
+def positions(encoder, photo: Tensor, layer: str, count: int, seed: int) -> Tensor:
+    """Features at `count` random positions, (count, C)."""
+    flat = encoder(photo[None].float() / 255, [layer])[layer][0].flatten(1)  # (C, H*W)
+    chosen = torch.randperm(flat.shape[1], generator=torch.Generator().manual_seed(seed))[:count]
+    return flat[:, chosen].T.double()
+
+
+def kept_variance(student, teachers, layer: str, training: list[Tensor], kept_out: list[Tensor]) -> float:
+    """1 - MSE / variance of the teacher's layer, through a head fitted on `training`, seen on `kept_out`."""
+
+    def both(photos: list[Tensor], count: int) -> tuple[Tensor, Tensor]:
+        pairs = [(positions(student, p, layer, count, i), positions(teachers, p, layer, count, i)) for i, p in enumerate(photos)]
+        x, y = (torch.cat(part) for part in zip(*pairs, strict=True))
+        return torch.cat([x, torch.ones(len(x), 1, dtype=x.dtype)], 1), y  # a column of ones: the head's bias
+
+    x, y = both(training, 200)
+    head = torch.linalg.lstsq(x, y).solution
+    x, y = both(kept_out, 2000)
+    return float(1 - (x @ head - y).square().sum() / (y - y.mean(0)).square().sum())
+
+
+def layers(a: argparse.Namespace) -> None:
+    student, teachers = nst.VGG19.load("lite"), Teachers(a.teacher)
+    training, kept_out = read_folder(a.photos)[::6], read_folder(a.kept_out)
+    for layer in LAYERS:
+        print(f"{layer}  {kept_variance(student, teachers, layer, training, kept_out):.3f}", flush=True)
+
+
+def gatys(a: argparse.Namespace) -> None:
+    student = small_vgg19(a.teacher) if a.encoder == "small" else nst.VGG19.load(a.encoder)
+    teachers, config = Teachers(a.teacher), GatysConfig.default()
+    content = nst.assets.picture(CONTENT, 256)
+    a.output.mkdir(parents=True, exist_ok=True)
+    for name in STYLES:
+        style = nst.assets.picture(name, 256)
+        objective = Objective(config, teachers, content, style)
+        made = {"student": stylize(content, style, config, student)}
+        if a.gap:
+            made["teachers"] = stylize(content, style, config, teachers)
+        for who, picture in made.items():
+            nst.save_image(picture, a.output / f"{name}_{who}.png")
+            with torch.no_grad():
+                parts = {k: round(float(v), 3) for k, v in objective(picture).items()}
+            print(f"{name}: made with the {who}, the teachers see {parts}", flush=True)
+
+
+def main() -> None:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = p.add_subparsers(required=True)
+    one = commands.add_parser("layers")
+    one.add_argument("--teacher", type=Path, required=True), one.add_argument("--photos", type=Path, required=True)
+    one.add_argument("--kept-out", type=Path, required=True), one.set_defaults(run=layers)
+    two = commands.add_parser("gatys")
+    two.add_argument("--teacher", type=Path, required=True), two.add_argument("--output", type=Path, required=True)
+    two.add_argument("--encoder", default="lite"), two.add_argument("--gap", action="store_true"), two.set_defaults(run=gatys)
+    a = p.parse_args()
+    a.run(a)
+
+
+if __name__ == "__main__":
+    main()
