@@ -108,12 +108,17 @@ def execute(path: Path, name: str) -> tuple[NotebookNode, dict]:
         notebook, resources={"metadata": {"path": str(path.parent)}}, kernel_manager_class=ThisPython, on_cell_execute=count,
         timeout=CELL_TIMEOUT, record_timing=False, extra_arguments=["--log-level=ERROR"], coalesce_streams=True,
     )  # fmt: skip
+    # Without a browser nobody shows widgets. nbclient would stand in for one and, once in about fifty runs, wait for ever; without
+    # its help the pictures and words of an Output widget become the cell's own, and a reader sees them where no kernel runs.
+    client.comm_open_handlers.clear()
     watch.start()
     try:
         client.execute()
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         text = str(error) if sys.stderr.isatty() else re.sub(r"\x1b\[[0-9;]*m", "", str(error))
         raise SystemExit(f"\n{text}\n{path.name}: cell {watch.cell} of {watch.total} failed") from None
+    except AssertionError:  # nbclient answers Ctrl-C by ending its kernel, and then misses it
+        raise SystemExit(f"{path.name}: interrupted in cell {watch.cell} of {watch.total}") from None
     finally:
         seconds = watch.stop()
     normalise(notebook)

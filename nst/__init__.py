@@ -7,7 +7,7 @@ import importlib
 
 __version__ = "0.1.0"
 
-_MODULES = ("assets", "figures", "gatys", "images", "losses", "optim", "runtime", "vgg", "weights")
+_MODULES = ("assets", "conventions", "figures", "gatys", "images", "losses", "optim", "runtime", "vgg", "weights")
 _NAMES = {
     "load_image": "images", "save_image": "images", "show": "figures", "VGG19": "vgg",
     "gram_matrix": "losses", "ContentLoss": "losses", "StyleLoss": "losses", "get_style_model_and_losses": "losses",

@@ -38,8 +38,8 @@ def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
 # --- the notebooks as files -------------------------------------------------------------------------------------------------------
 
 
-def test_ten_lessons_from_00_to_09():
-    assert [path.name[:3] for path in LESSONS] == [f"{number:02}_" for number in range(10)]
+def test_lessons_are_numbered_from_00_without_gaps():
+    assert len(LESSONS) >= 4 and [path.name[:3] for path in LESSONS] == [f"{number:02}_" for number in range(len(LESSONS))]
     assert LESSONS[0].name == "00_start_here.ipynb"
 
 
@@ -86,7 +86,7 @@ def small_lesson() -> NotebookNode:
         new_code_cell("  "),
         new_markdown_cell("## Red & green"),
         new_code_cell(f"import base64\nfrom IPython.display import Image, display\ndisplay(Image(base64.b64decode('{PNG}')))"),
-        new_code_cell("display(ipywidgets.IntSlider())"),
+        new_code_cell("ipywidgets.interact(lambda x: print('at', x), x=(1, 3));"),
         new_code_cell("sys.executable"),
     ])  # fmt: skip
 
@@ -116,7 +116,7 @@ def test_run_executes_a_copy_and_lays_out_the_pictures(course: Path, run: Module
     notebook = nbformat.read(built / "00_small.ipynb", as_version=4)
     first, _, picture, slider, interpreter = (cell for cell in notebook.cells if cell.cell_type == "code")
     assert [o.text for o in first.outputs] == [f"0 {course}\n"]  # no stderr; progress bars off; the lesson's own folder
-    assert slider.outputs == [] and "widgets" not in notebook.metadata
+    assert [o.text for o in slider.outputs] == ["at 2\n"] and "widgets" not in notebook.metadata  # the slider itself needs a kernel
     assert json.loads(interpreter.outputs[0].data["text/plain"].replace("'", '"')) == sys.executable
 
     sheet = (built / "index.html").read_text(encoding="utf-8")
