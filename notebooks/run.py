@@ -204,7 +204,7 @@ figcaption { padding: .5rem .8rem }
 figure a:focus-visible { outline: 3px solid #c2702b; outline-offset: -3px }
 </style></head><body>
 <h1>Neural style transfer</h1>
-<p>Every picture of $lessons lessons, from top to bottom in $minutes minutes. Each opens its lesson at the cell that made it.</p>
+<p>Every picture of the lessons, which ran in $minutes minutes. Each opens its lesson at the cell that made it.</p>
 $sections
 </body></html>
 """)
@@ -215,7 +215,7 @@ def contact_sheet(build: Path, results: dict[str, dict]) -> str:
     shutil.rmtree(build / "pictures", ignore_errors=True)
     sections = [section(build, name, results[name]) for name in sorted(results)]
     minutes = f"{sum(result['seconds'] for result in results.values()) / 60:.1f}"
-    return SHEET.substitute(lessons=len(results), minutes=minutes, sections="\n".join(sections))
+    return SHEET.substitute(minutes=minutes, sections="\n".join(sections))
 
 
 def section(build: Path, name: str, result: dict) -> str:

@@ -54,7 +54,7 @@ def credit(name: str) -> str:
 
 
 def picture(name: str, size: int | None = None) -> Tensor:
-    """The named picture as float32 (1, 3, H, W), RGB in [0, 1]; `size` is its shorter side in pixels. Errors as `path` and `load_image`."""
+    """The named picture as float32 (1, 3, H, W), RGB in [0, 1]; `size`: its shorter side. Errors: see `path`, `load_image`."""
     return load_image(path(name), size)
 
 

@@ -27,10 +27,15 @@ class Convention:
     gram_divide_by: str = "chw"  # "chw", "hw" or "none", as in losses.gram_matrix
     content_reduction: str = "mean"  # of the squared differences: "sum", "half_sum", "mean"
     style_reduction: str = "mean"  # "sum", "quarter_sum" or "mean" over the C x C entries
-    activations: Mapping[str, float] = field(default_factory=dict)  # layer -> its features there, as a multiple of those in use; 1 if not named
+    # layer -> how large its features are there, as a multiple of those of the network in use; 1 if not named
+    activations: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self):
-        for name, allowed in {"gram_divide_by": losses.GRAM_DIVISORS, "content_reduction": REDUCTIONS, "style_reduction": REDUCTIONS}.items():
+        for name, allowed in {
+            "gram_divide_by": losses.GRAM_DIVISORS,
+            "content_reduction": REDUCTIONS,
+            "style_reduction": REDUCTIONS,
+        }.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name}={getattr(self, name)!r}: expected one of {', '.join(allowed)}")
 
@@ -66,12 +71,15 @@ def with_activations(convention: Convention, activations: Mapping[str, float]) -
     return replace(convention, activations=dict(activations))
 
 
-def translate(config: GatysConfig, source: Convention, target: Convention, shapes: Mapping[str, tuple[int, int, int]]) -> GatysConfig:
+def translate(
+    config: GatysConfig, source: Convention, target: Convention, shapes: Mapping[str, tuple[int, int, int]]
+) -> GatysConfig:
     """`config` with weights stated in `source` restated in `target`: the same gradient for the picture, in other numbers.
 
-    shapes: {layer: (C, H, W)} of the feature maps of the network in use, `{k: tuple(f.shape[1:]) for k, f in encoder(x, layers).items()}`.
-    The forms of `config` become those of `target`. ValueError: a layer of the recipe that `shapes` lacks; several content layers whose
-    weights would have to differ; a target with a reduction that `nst.losses` has no form for.
+    shapes: {layer: (C, H, W)} of the feature maps of the network in use,
+        `{k: tuple(f.shape[1:]) for k, f in encoder(x, layers).items()}`.
+    The forms of `config` become those of `target`. ValueError: a layer of the recipe that `shapes` lacks; several content layers
+    whose weights would have to differ; a target with a reduction that `nst.losses` has no form for.
     """
     missing = {*config.content_layers, *config.style_layers} - set(shapes)
     if missing:
@@ -81,8 +89,14 @@ def translate(config: GatysConfig, source: Convention, target: Convention, shape
         raise ValueError(f"content_layers {config.content_layers} would need different weights; translate them one at a time")
     weights = config.style_layer_weights or (1.0,) * len(config.style_layers)
     style = [w * _style_ratio(source, target, k, shapes[k]) for k, w in zip(config.style_layers, weights, strict=True)]
-    return replace(config, content_weight=config.content_weight * min(content), style_layer_weights=tuple(style),
-                   gram_divide_by=target.gram_divide_by, content_form=target.content_reduction, style_form=target.style_reduction)  # fmt: skip
+    return replace(
+        config,
+        content_weight=config.content_weight * min(content),
+        style_layer_weights=tuple(style),
+        gram_divide_by=target.gram_divide_by,
+        content_form=target.content_reduction,
+        style_form=target.style_reduction,
+    )
 
 
 def _content_ratio(source: Convention, target: Convention, layer: str, shape: tuple[int, int, int]) -> float:

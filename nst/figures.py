@@ -1,7 +1,7 @@
 """Figures for the notebooks: pictures side by side, loss curves, feature maps, Gram matrices.
 
-Each function returns a matplotlib Figure, except `show`, the one way to the screen: it puts pictures or a Figure into the notebook as a
-JPEG, so that a lesson full of pictures stays under a megabyte.
+Each function returns a matplotlib Figure, except `show`, the one way to the screen: it puts pictures or a Figure into the notebook
+as a JPEG, so that a lesson full of pictures stays under a megabyte.
 """
 
 from __future__ import annotations
@@ -19,11 +19,22 @@ DPI, QUALITY = 80, 85  # of every figure in the lessons
 PALETTE = ("#1f4e9c", "#d9822b", "#2a8c6a", "#b3344e", "#6b4fa0", "#7a7a7a")
 
 
-def show(*pictures: Tensor | Mapping[str, Tensor] | Figure, titles: Sequence[str] | None = None, columns: int | None = None, height: float = 2.6) -> None:
+def show(
+    *pictures: Tensor | Mapping[str, Tensor] | Figure,
+    titles: Sequence[str] | None = None,
+    columns: int | None = None,
+    height: float = 2.6,
+) -> None:
     """Show pictures (1, 3, H, W) side by side, `{title: picture}` in one dictionary, or one Figure, as a JPEG in the notebook."""
-    figure = pictures[0] if pictures and isinstance(pictures[0], Figure) else picture_grid(*pictures, titles=titles, columns=columns, height=height)
+    figure = (
+        pictures[0]
+        if pictures and isinstance(pictures[0], Figure)
+        else picture_grid(*pictures, titles=titles, columns=columns, height=height)
+    )
     file = io.BytesIO()
-    figure.savefig(file, format="jpeg", dpi=DPI, facecolor="white", bbox_inches="tight", pad_inches=0.06, pil_kwargs={"quality": QUALITY})
+    figure.savefig(
+        file, format="jpeg", dpi=DPI, facecolor="white", bbox_inches="tight", pad_inches=0.06, pil_kwargs={"quality": QUALITY}
+    )
     display(Image(data=file.getvalue(), format="jpeg"))
 
 
@@ -47,7 +58,9 @@ def picture_grid(*pictures: Tensor | Mapping[str, Tensor], titles: Sequence[str]
     return figure
 
 
-def loss_curves(traces: Mapping[str, Sequence[float]], xlabel: str = "evaluations", ylabel: str = "loss", log: bool = True) -> Figure:
+def loss_curves(
+    traces: Mapping[str, Sequence[float]], xlabel: str = "evaluations", ylabel: str = "loss", log: bool = True
+) -> Figure:
     """One line per trace {name: values}; gaps where a value is not finite."""
     figure = Figure(figsize=(6.4, 3.2), layout="constrained")
     ax = figure.add_subplot()
@@ -64,7 +77,9 @@ def feature_maps(features: Tensor, channels: Sequence[int], columns: int = 6, he
     """Chosen channels of a feature map (1, C, H, W) as grey pictures, each stretched to its own brightest value."""
     channels = list(channels)
     columns = min(columns, len(channels))
-    figure, axes = _canvas(math.ceil(len(channels) / columns), columns, height * features.shape[-1] / features.shape[-2], height + 0.25)
+    figure, axes = _canvas(
+        math.ceil(len(channels) / columns), columns, height * features.shape[-1] / features.shape[-2], height + 0.25
+    )
     for ax, channel in zip(axes, channels, strict=False):
         ax.imshow(features[0, channel].detach().float().cpu().numpy(), cmap="magma", interpolation="nearest")
         ax.set_title(f"channel {channel}", fontsize=8)
@@ -72,7 +87,9 @@ def feature_maps(features: Tensor, channels: Sequence[int], columns: int = 6, he
 
 
 def gram_view(grams: Mapping[str, Tensor], height: float = 2.4) -> Figure:
-    """Gram matrices {title: (1, C, C)} as heat maps of correlations, G_ij / sqrt(G_ii G_jj), so that channels of all strengths are seen."""
+    """Gram matrices {title: (1, C, C)} as heat maps of correlations, G_ij / sqrt(G_ii G_jj), so that channels of all strengths are
+    seen.
+    """
     figure, axes = _canvas(1, len(grams), height, height + 0.3)
     for ax, (title, gram) in zip(axes, grams.items(), strict=True):
         scale = gram[0].diagonal().clamp_min(1e-12).sqrt()
@@ -94,7 +111,12 @@ def _canvas(rows: int, columns: int, width: float, height: float):
 
 def _image(picture: Tensor):
     """(1, 3, H, W) or (3, H, W) -> (H, W, 3) array in [0, 1]."""
-    if not isinstance(picture, Tensor) or picture.ndim not in (3, 4) or picture.shape[-3] != 3 or (picture.ndim == 4 and len(picture) != 1):
+    if (
+        not isinstance(picture, Tensor)
+        or picture.ndim not in (3, 4)
+        or picture.shape[-3] != 3
+        or (picture.ndim == 4 and len(picture) != 1)
+    ):
         got = tuple(picture.shape) if isinstance(picture, Tensor) else type(picture).__name__
         raise ValueError(f"pictures: expected tensors (1, 3, H, W), got {got}")
     picture = picture[0] if picture.ndim == 4 else picture

@@ -28,7 +28,7 @@ STARTS = ("content", "style", "noise")
 
 @dataclass(frozen=True)
 class GatysConfig:
-    """What to minimise, and how. The class methods give the published recipes; keywords change single fields: `default(style_weight=20)`."""
+    """What to minimise, and how. The class methods give the published recipes; keywords change fields."""
 
     content_layers: tuple[str, ...] = ("relu4_2",)
     style_layers: tuple[str, ...] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
@@ -60,7 +60,9 @@ class GatysConfig:
                 raise ValueError(f"{name}={getattr(self, name)!r}: expected a number of at least 0")
         weights = self.style_layer_weights
         if weights is not None and len(weights) != len(self.style_layers):
-            raise ValueError(f"style_layer_weights: expected one weight for each of the {len(self.style_layers)} style layers, got {len(weights)}")
+            raise ValueError(
+                f"style_layer_weights: expected one weight for each of the {len(self.style_layers)} layers, got {len(weights)}"
+            )
 
     @classmethod
     def default(cls, **changes) -> GatysConfig:
@@ -153,7 +155,7 @@ def stylize(content: Tensor, style: Tensor, config: GatysConfig | None = None, e
     """Repaint `content` (1, 3, H, W) in the manner of `style` (1, 3, H', W'): a picture of the content's size, both RGB in [0, 1].
 
     config:   a recipe, `GatysConfig.default()` if None.   encoder: `VGG19.load("lite")` on `nst.device()` if None.
-    callback: called after each evaluation with (step, losses, picture); the losses are those of that very picture, which is in [0, 1].
+    callback: called after each evaluation with (step, losses, picture); the losses are those of that very picture, within [0, 1].
     start:    a picture to start from, in place of the one that the config names.
     The best picture seen is returned, also when the run is interrupted (Ctrl-C, Jupyter's stop button): it never diverges.
     ValueError / TypeError: a picture of another shape or dtype, with NaN, or too small for the layers asked for.
@@ -172,7 +174,9 @@ def stylize(content: Tensor, style: Tensor, config: GatysConfig | None = None, e
     search = None
     try:
         for k in range(config.scales - 1, -1, -1):
-            small_content, small_style = (p if k == 0 else resize(p, max(1, round(min(p.shape[-2:]) / 2**k))) for p in (content_, style_))
+            small_content, small_style = (
+                p if k == 0 else resize(p, max(1, round(min(p.shape[-2:]) / 2**k))) for p in (content_, style_)
+            )
             x = resize(x, tuple(small_content.shape[-2:])) if x.shape != small_content.shape else x
             objective = Objective(config, encoder, small_content, small_style)
             search = _Search(objective, bar, callback, step=search.step if search else 0)

@@ -26,13 +26,16 @@ def load_image(path: str | os.PathLike, size: int | None = None) -> Tensor:
 
     size: length of the shorter side in pixels; the other follows, so the aspect is kept. None keeps the file's own size.
     The camera's rotation (EXIF) is applied; transparency is laid on white; palette, grey, CMYK and 16-bit files become RGB.
-    Raises FileNotFoundError, or ValueError naming the file: not a picture, cut short, empty, too large, or of floating-point pixels.
+    Raises FileNotFoundError, or ValueError naming the file: not a picture, cut short, empty, too large, or of floating-point
+    pixels.
     """
     if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
         raise ValueError(f"size={size!r}: expected the shorter side in pixels, a whole number of at least 1, or None")
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such picture file" if not path.exists() else f"{path}: is a folder, expected a picture file")
+        raise FileNotFoundError(
+            f"{path}: no such picture file" if not path.exists() else f"{path}: is a folder, expected a picture file"
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # phones take 108 megapixels; MAX_PIXELS decides
@@ -49,7 +52,9 @@ def load_image(path: str | os.PathLike, size: int | None = None) -> Tensor:
 
 def _not_too_large(image: Image.Image) -> Image.Image:
     if image.width * image.height > MAX_PIXELS:
-        raise ValueError(f"its {image.width} x {image.height} pixels are more than the {MAX_PIXELS:,} allowed (a decompression bomb?)")
+        raise ValueError(
+            f"its {image.width} x {image.height} pixels are more than the {MAX_PIXELS:,} allowed (a decompression bomb?)"
+        )
     return image
 
 

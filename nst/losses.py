@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 GRAM_DIVISORS = ("chw", "hw", "none")
@@ -98,7 +97,7 @@ class ContentLoss(nn.Module):
 
 
 class StyleLoss(nn.Module):
-    """A transparent layer: returns its input and keeps `loss` = mean (gram(input) - gram(target_feature))^2. target_feature (1, C, H, W)."""
+    """A transparent layer: returns its input and keeps `loss` = mean (gram(input) - gram(target_feature))^2."""
 
     def __init__(self, target_feature: Tensor):
         super().__init__()
@@ -130,9 +129,9 @@ def get_style_model_and_losses(cnn: nn.Sequential, normalization_mean: Tensor, n
                                content_layers: Sequence[str] = CONTENT_LAYERS_DEFAULT,
                                style_layers: Sequence[str] = STYLE_LAYERS_DEFAULT,
                                ) -> tuple[nn.Sequential, list[StyleLoss], list[ContentLoss]]:  # fmt: skip
-    """The PyTorch tutorial's function: a copy of `cnn` with loss layers set in, cut after the last of them.
+    """The PyTorch tutorial's function: the layers of `cnn` with loss layers set in, cut after the last of them.
 
-    cnn: Conv2d, ReLU, MaxPool2d, AvgPool2d and BatchNorm2d in a row, such as `encoder.sequential()`. Layers are named by counting the
+    cnn: Conv2d, ReLU, pooling and BatchNorm2d in a row, such as `encoder.sequential()`. Layers are named by counting the
     convolutions from the input: conv_4 is conv2_2 of VGG-19, conv_5 is conv3_1, and conv_… is before its ReLU.
     Returns (model, style losses, content losses); run the model on a picture of the content's size, then read each layer's `loss`.
     Differs from the tutorial: the style picture may have another size (there it runs through the content's loss layers, and fails).

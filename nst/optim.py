@@ -22,7 +22,9 @@ FIRST_STEP = 0.05  # the largest change of a pixel in a step that knows nothing 
 SHORTEST = 1e-3  # a line search that has backed up this far has failed
 
 
-def minimize_in_box(function: Callable[[Tensor], tuple[float, Tensor]], start: Tensor, evaluations: int, history: int = 20) -> Tensor:
+def minimize_in_box(
+    function: Callable[[Tensor], tuple[float, Tensor]], start: Tensor, evaluations: int, history: int = 20
+) -> Tensor:
     """The best point found for `function` within [0, 1], starting at `start`, after at most `evaluations` calls.
 
     function: point -> (loss, gradient of the point's shape). A loss that is not finite counts as a step too long.
@@ -52,7 +54,7 @@ def minimize_in_box(function: Callable[[Tensor], tuple[float, Tensor]], start: T
 
 
 def remember(memory: Memory, step: Tensor, change: Tensor) -> None:
-    """Add a step and the gradient's change along it; where the loss curves down along the step, there is nothing to learn from it."""
+    """Add a step and the gradient's change along it; a step along which the loss curves down has nothing to teach."""
     product = (step * change).sum()
     if product > 1e-10 * change.square().sum():
         memory.append((step, change, product))

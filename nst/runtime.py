@@ -29,7 +29,9 @@ def device() -> torch.device:
         torch.empty(1, device=chosen)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
-        raise ValueError(f"NST_DEVICE={wanted!r}: this torch cannot use it ({reason}); expected cpu, cuda, cuda:1, mps, …") from error
+        raise ValueError(
+            f"NST_DEVICE={wanted!r}: this torch cannot use it ({reason}); expected cpu, cuda, cuda:1, mps, …"
+        ) from error
     return chosen
 
 
@@ -52,7 +54,7 @@ class Profile:
 
 
 def profile() -> Profile:
-    """The run profile, from the environment variable NST_PROFILE: smoke (seconds), quick (the default: a laptop's CPU) or full (a GPU)."""
+    """The run profile, from the variable NST_PROFILE: smoke (seconds), quick (the default: a laptop's CPU) or full (a GPU)."""
     name = os.environ.get("NST_PROFILE") or "quick"
     if name not in PROFILES:
         raise ValueError(f"NST_PROFILE={name!r}: expected one of {', '.join(PROFILES)}")
@@ -60,5 +62,5 @@ def profile() -> Profile:
 
 
 def progress(total: int, description: str) -> tqdm:
-    """A progress bar of `total` steps, as text or as a widget, whichever the place can show. NST_PROGRESS=0 switches all of them off."""
+    """A progress bar of `total` steps, as text or as a widget, as the place can show. NST_PROGRESS=0 switches all of them off."""
     return tqdm(total=total, desc=description, leave=False, disable=os.environ.get("NST_PROGRESS") == "0")

@@ -45,7 +45,8 @@ class VGG19(nn.Module):
     normalisation with ImageNet's mean and standard deviation happens inside, so nobody else has to remember it.
 
     widths:  channels of the five blocks.
-    padding: "zeros" (torchvision, Gatys), "reflect" (the lite encoder, AdaIN, WCT: no dark frame around the feature maps) or "replicate".
+    padding: "zeros" (torchvision, Gatys), "reflect" (the lite encoder, AdaIN, WCT: no dark frame around the feature maps) or
+        "replicate".
     pooling: "max", or "average" as Gatys prefers ("slightly more appealing results", section "Methods").
     """
 
@@ -68,7 +69,8 @@ class VGG19(nn.Module):
     def load(cls, which: str | os.PathLike = "lite", padding: str | None = None, pooling: str = "max") -> VGG19:
         """A trained encoder, frozen, on the CPU.
 
-        which: "lite" ships with the course; "imagenet" is torchvision's checkpoint (548 MB, downloaded once and kept as 52 MB); or the path of
+        which: "lite" ships with the course; "imagenet" is torchvision's checkpoint (548 MB, downloaded once and kept as 52 MB);
+            or the path of
         a file: one that `save` wrote (.safetensors), or torchvision's VGG-19 checkpoint (.pth).
         padding: None takes the weights' own, reflect for lite and zeros for imagenet.
         Raises FileNotFoundError or ValueError naming the file, ConnectionError where the download fails.
@@ -88,14 +90,15 @@ class VGG19(nn.Module):
         return encoder.eval().requires_grad_(False)
 
     def save(self, path: str | os.PathLike, metadata: dict | None = None, dtype: torch.dtype = torch.float32) -> None:
-        """Write the weights as a safetensors file, whole or not at all, with the padding and `metadata` (JSON values) beside them."""
+        """Write the weights as a safetensors file, whole or not at all, with the padding and `metadata` (JSON values)."""
         tensors = {k: v.to(dtype) for k, v in self.state_dict().items()}
         weights.write(path, "vgg19", tensors, {**self.metadata, **(metadata or {}), "padding": self.padding})
 
     def forward(self, pictures: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
         """Feature maps of the layers asked for, in the order asked for.
 
-        pictures (B, 3, H, W) RGB in [0, 1] -> {name: (B, C, H / 2^(block - 1), W / 2^(block - 1))}. `conv…` is before the ReLU, `relu…` after it.
+        pictures (B, 3, H, W) RGB in [0, 1] -> {name: (B, C, H / 2^(block - 1), W / 2^(block - 1))}. `conv…` is before the ReLU,
+        `relu…` after it.
         ValueError: an unknown layer, another shape, or a picture too small for the deepest layer. TypeError: not a float tensor.
         """
         layers = [layers] if isinstance(layers, str) else list(layers)
@@ -133,7 +136,7 @@ class VGG19(nn.Module):
         return CONVOLUTIONS.index("conv" + name[4:])
 
     def sequential(self) -> nn.Sequential:
-        """The same layers as a flat `nn.Sequential` of Conv2d, ReLU and MaxPool2d / AvgPool2d, like `torchvision.models.vgg19().features`.
+        """The same layers as a flat `nn.Sequential` of Conv2d, ReLU and pooling, like `torchvision.models.vgg19().features`.
 
         It shares this network's weights and leaves the normalisation to the caller, as the PyTorch tutorial's code expects.
         """
@@ -146,9 +149,41 @@ class VGG19(nn.Module):
 
 
 def minimum_size(layer: str, padding: str = "zeros") -> int:
-    """Smallest picture side in pixels that reaches `layer`: every pooling halves it, and a reflection needs two pixels to reflect."""
+    """Smallest picture side in pixels that reaches `layer`: every pooling halves it, a reflection needs two pixels."""
     block = int(layer[4])
     return 2**block if padding == "reflect" else 2 ** (block - 1)
+
+
+@torch.no_grad()
+def mean_activations(encoder: nn.Module, pictures: Iterable[Tensor], layers: Iterable[str]) -> dict[str, Tensor]:
+    """{layer: (C,)}: the mean of each channel over the positions of some pictures (B, 3, H, W), each picture counting alike."""
+    sums: dict[str, Tensor] = {}
+    count, layers = 0, list(layers)
+    for picture in pictures:
+        count += len(picture)
+        for name, features in encoder(picture, layers).items():
+            sums[name] = sums.get(name, 0) + features.mean((2, 3)).sum(0)
+    return {name: total / count for name, total in sums.items()}
+
+
+@torch.no_grad()
+def rescale_activations(encoder: VGG19, means: dict[str, Tensor]) -> None:
+    """Give each filter the mean activation 1, as Gatys did (1508.06576, "Methods"), and take the factor back in the next layer.
+
+    means: of `relu…` layers, from `mean_activations`; convolutions above the deepest one named are left out of it. Features are scaled
+    channel by channel and otherwise unchanged. Differs from the paper: a filter that hardly ever fires (a mean below a tenth of its
+    layer's) stays weak, since brought to 1 it would be all noise.
+    """
+    before = torch.ones(3)
+    for name in CONVOLUTIONS:
+        conv = encoder.get_submodule(name)
+        conv.weight.mul_(before[None, :, None, None])
+        if "relu" + name[4:] not in means:
+            return
+        mean = means["relu" + name[4:]]
+        before = mean.clamp_min(0.1 * float(mean.mean()))
+        conv.weight.div_(before[:, None, None, None])
+        conv.bias.div_(before)
 
 
 def read_torchvision(path: str | os.PathLike) -> tuple[dict[str, Tensor], dict]:
@@ -177,7 +212,7 @@ def lite_file() -> Path:
 
 
 def imagenet_file() -> Path:
-    """The papers' network, reduced to its thirteen convolutions in the cache folder; torchvision's checkpoint is downloaded the first time."""
+    """The papers' network in the cache folder, downloaded the first time and reduced to its thirteen convolutions."""
     folder = assets.cache_folder() / "weights"
     reduced = folder / "vgg19_imagenet.safetensors"
     if not reduced.is_file():
@@ -198,6 +233,6 @@ def _download_checkpoint(file: Path) -> None:
         torch.hub.download_url_to_file(IMAGENET_URL, str(file), hash_prefix=IMAGENET_SHA256_PREFIX)
     except (OSError, RuntimeError) as error:  # no network; a wrong digest
         raise ConnectionError(
-            f"VGG-19 could not be downloaded ({error}). Save {IMAGENET_URL} as {file}, or use the encoder that ships with the course: "
+            f"VGG-19 could not be downloaded ({error}). Save {IMAGENET_URL} as {file}, or use the encoder that ships here: "
             'VGG19.load("lite").'
         ) from error

@@ -18,7 +18,10 @@ from torch import Tensor
 
 
 def read(path: str | os.PathLike, kind: str) -> tuple[dict[str, Tensor], dict]:
-    """Tensors and facts of a file of this kind. FileNotFoundError, or ValueError naming the file: not safetensors, cut short, another kind."""
+    """Tensors and facts of a file of this kind.
+
+    Raises FileNotFoundError, or ValueError naming the file: not safetensors, cut short, of another kind.
+    """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such weights file")

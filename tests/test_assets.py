@@ -18,7 +18,9 @@ def catalogue():
 
 
 def test_names_and_styles():
-    assert set(assets.styles()) <= set(assets.names()) and {"astronaut", "chelsea", "coffee", "rocket"} | CLASSICS <= set(assets.names())
+    assert set(assets.styles()) <= set(assets.names()) and {"astronaut", "chelsea", "coffee", "rocket"} | CLASSICS <= set(
+        assets.names()
+    )
     assert len(assets.styles()) >= 3 and not CLASSICS & set(assets.styles())
 
 
@@ -89,9 +91,10 @@ def test_downloads_are_pinned():
 
 
 def test_the_public_names_are_lazy_and_complete():
-    for name in ("load_image", "save_image", "show", "VGG19", "gram_matrix", "ContentLoss", "StyleLoss", "get_style_model_and_losses",
+    for name in ("load_image", "save_image", "show", "VGG19", "gram_matrix", "ContentLoss", "StyleLoss",
+                 "get_style_model_and_losses",
                  "GatysConfig", "device", "profile", "seed", "assets", "gatys", "losses"):  # fmt: skip
         assert getattr(nst, name) is not None and name in dir(nst)
     with pytest.raises(AttributeError, match="no attribute 'gram'"):
-        nst.gram
+        _ = nst.gram
     assert isinstance(nst.assets.picture("chelsea", 16), torch.Tensor)

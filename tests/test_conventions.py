@@ -10,7 +10,9 @@ from nst.conventions import Convention, translate
 from nst.gatys import GatysConfig, Objective
 
 LAYERS = ("relu1_1", "relu3_1")
-RECIPE = GatysConfig.default(content_layers=("relu2_2",), style_layers=LAYERS, content_weight=3.0, style_weight=20.0, style_layer_weights=(1.0, 0.3))
+RECIPE = GatysConfig.default(
+    content_layers=("relu2_2",), style_layers=LAYERS, content_weight=3.0, style_weight=20.0, style_layer_weights=(1.0, 0.3)
+)
 
 
 def tutorial(f, t, content):
@@ -40,12 +42,21 @@ def notebook(f, t, content):
 
 def summed(f, t, content):
     """Plain sums of everything."""
-    return ((f - t) ** 2).sum() if content else ((f.flatten(2)[0] @ f.flatten(2)[0].T - t.flatten(2)[0] @ t.flatten(2)[0].T) ** 2).sum()
+    return (
+        ((f - t) ** 2).sum()
+        if content
+        else ((f.flatten(2)[0] @ f.flatten(2)[0].T - t.flatten(2)[0] @ t.flatten(2)[0].T) ** 2).sum()
+    )
 
 
-WRITTEN_OUT = {"tutorial": (tutorial, conventions.TUTORIAL), "paper": (paper, conventions.PAPER), "notebook": (notebook, conventions.GATYS_NOTEBOOK),
-               "neural-style": (tutorial, conventions.NEURAL_STYLE), "tensorflow": (notebook, conventions.TENSORFLOW),
-               "sums": (summed, Convention("none", "sum", "sum"))}  # fmt: skip
+WRITTEN_OUT = {
+    "tutorial": (tutorial, conventions.TUTORIAL),
+    "paper": (paper, conventions.PAPER),
+    "notebook": (notebook, conventions.GATYS_NOTEBOOK),
+    "neural-style": (tutorial, conventions.NEURAL_STYLE),
+    "tensorflow": (notebook, conventions.TENSORFLOW),
+    "sums": (summed, Convention("none", "sum", "sum")),
+}
 TARGETS = {"tutorial": conventions.TUTORIAL, "paper": conventions.PAPER, "notebook": conventions.GATYS_NOTEBOOK}
 
 
@@ -88,7 +99,9 @@ def test_there_and_back_is_the_same(encoder, pictures):
     shapes = {k: tuple(f.shape[1:]) for k, f in encoder(pictures[0], [*LAYERS, "relu2_2"]).items()}
     there = translate(RECIPE, conventions.PAPER, conventions.GATYS_NOTEBOOK, shapes)
     back = translate(there, conventions.GATYS_NOTEBOOK, conventions.PAPER, shapes)
-    assert back.content_weight == pytest.approx(RECIPE.content_weight) and back.style_layer_weights == pytest.approx(RECIPE.style_layer_weights)
+    assert back.content_weight == pytest.approx(RECIPE.content_weight) and back.style_layer_weights == pytest.approx(
+        RECIPE.style_layer_weights
+    )
 
 
 def test_features_times_s_make_content_s2_and_style_s4():
@@ -107,4 +120,6 @@ def test_wrong_arguments_are_named():
     with pytest.raises(ValueError, match="different weights"):
         translate(several, conventions.PAPER, conventions.TUTORIAL, {"relu1_1": (4, 8, 8), "relu2_2": (8, 4, 4)})
     with pytest.raises(ValueError, match="content_form='sum'"):
-        translate(RECIPE, conventions.PAPER, Convention("chw", "sum"), {"relu1_1": (4, 2, 2), "relu2_2": (4, 2, 2), "relu3_1": (8, 1, 1)})
+        translate(
+            RECIPE, conventions.PAPER, Convention("chw", "sum"), {"relu1_1": (4, 2, 2), "relu2_2": (4, 2, 2), "relu3_1": (8, 1, 1)}
+        )

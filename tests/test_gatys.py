@@ -33,7 +33,11 @@ def test_the_objective_is_the_formula(encoder, pair):
     parts = Objective(config, encoder, content, style)(x)
     f, c = encoder(x, config.style_layers + ("relu4_2",)), encoder(content, ["relu4_2"])["relu4_2"]
     s = encoder(style, config.style_layers)
-    by_hand = {"content": 2 * ((f["relu4_2"] - c) ** 2).mean() / c.var(correction=0), "style": 0.0, "tv": 0.5 * losses.total_variation(x)}
+    by_hand = {
+        "content": 2 * ((f["relu4_2"] - c) ** 2).mean() / c.var(correction=0),
+        "style": 0.0,
+        "tv": 0.5 * losses.total_variation(x),
+    }
     for k in config.style_layers:
         g, a = (m[0].flatten(1) @ m[0].flatten(1).T / m[0].numel() for m in (f[k], s[k]))
         by_hand["style"] += 7 * ((g - a) ** 2).sum() / (a**2).sum()
@@ -45,7 +49,9 @@ def test_the_objective_is_the_formula(encoder, pair):
 def test_the_objective_equals_the_articles_transparent_layers(encoder):
     content, style = nst.assets.picture("chelsea", 48), nst.assets.picture("rocket", 48)
     x = torch.rand_like(content).requires_grad_()
-    model, style_losses, content_losses = losses.get_style_model_and_losses(encoder.sequential(), encoder.mean, encoder.std, style, content)
+    model, style_losses, content_losses = losses.get_style_model_and_losses(
+        encoder.sequential(), encoder.mean, encoder.std, style, content
+    )
     model(x)
     theirs = 1e6 * sum(s.loss for s in style_losses) + sum(c.loss for c in content_losses)
     ours = Objective(GatysConfig.article(), encoder, content, style)(x)["total"]
@@ -84,7 +90,13 @@ def test_the_same_seed_gives_the_same_picture(encoder, pair):
 def test_several_scales_keep_an_odd_size_and_count_on(encoder):
     content, style = torch.rand(1, 3, 71, 93), torch.rand(1, 3, 80, 65)
     steps = []
-    result = stylize(content, style, replace(SMALL, scales=2, evaluations=3), encoder, callback=lambda step, parts, p: steps.append((step, p.shape[-1])))
+    result = stylize(
+        content,
+        style,
+        replace(SMALL, scales=2, evaluations=3),
+        encoder,
+        callback=lambda step, parts, p: steps.append((step, p.shape[-1])),
+    )
     assert result.shape == content.shape
     assert steps == [(1, 47), (2, 47), (3, 47), (4, 93), (5, 93), (6, 93)]
 
@@ -124,7 +136,13 @@ def test_no_recipe_diverges(encoder, pair, recipe):
     """The published weights are far from this network's scale: some losses begin at 1e8. None may end above its start."""
     content, style = pair
     trace = []
-    result = stylize(content, style, getattr(GatysConfig, recipe)(evaluations=15), encoder, callback=lambda i, parts, p: trace.append(parts["total"]))
+    result = stylize(
+        content,
+        style,
+        getattr(GatysConfig, recipe)(evaluations=15),
+        encoder,
+        callback=lambda i, parts, p: trace.append(parts["total"]),
+    )
     assert torch.isfinite(result).all() and min(trace) < trace[0] and trace[-1] < 10 * min(trace) + 1e-9
 
 
@@ -146,7 +164,8 @@ def test_recipes_state_the_published_numbers():
 
 @pytest.mark.parametrize("change, words", [
     ({"optimizer": "sgd"}, "optimizer='sgd'"), ({"start": "white"}, "start='white'"), ({"evaluations": 0}, "evaluations=0"),
-    ({"scales": 1.5}, "scales=1.5"), ({"style_weight": -1}, "style_weight=-1"), ({"content_weight": float("nan")}, "content_weight=nan"),
+    ({"scales": 1.5}, "scales=1.5"), ({"style_weight": -1}, "style_weight=-1"),
+    ({"content_weight": float("nan")}, "content_weight=nan"),
     ({"style_form": "l1"}, "style_form='l1'"), ({"style_layer_weights": (1.0,)}, "one weight for each of the 5"),
 ])  # fmt: skip
 def test_a_wrong_recipe_is_refused_by_name(change, words):
@@ -158,10 +177,16 @@ def test_bad_pictures_are_refused_by_name(encoder, pair):
     content, style = pair
     nan = content.clone()
     nan[0, 0, 0, 0] = float("nan")
-    for bad, error, words in ((nan, ValueError, "content: holds NaN"), (content[0], ValueError, "content: expected the shape"),
-                              ((content * 255).to(torch.uint8), TypeError, "content: expected floats"), ("a.jpg", TypeError, "content: expected a tensor"),
-                              (torch.rand(2, 3, 48, 48), ValueError, "batch of 2"), (torch.rand(1, 3, 1, 1), ValueError, "1 x 1 px is too small"),
-                              (torch.rand(1, 3, 20, 90), ValueError, "90 x 20 px is too small for relu5_1: it needs at least 32 px")):  # fmt: skip
+    cases = (
+        (nan, ValueError, "content: holds NaN"),
+        (content[0], ValueError, "content: expected the shape"),
+        ((content * 255).to(torch.uint8), TypeError, "content: expected floats"),
+        ("a.jpg", TypeError, "content: expected a tensor"),
+        (torch.rand(2, 3, 48, 48), ValueError, "batch of 2"),
+        (torch.rand(1, 3, 1, 1), ValueError, "1 x 1 px is too small"),
+        (torch.rand(1, 3, 20, 90), ValueError, "90 x 20 px is too small for relu5_1: it needs at least 32 px"),
+    )
+    for bad, error, words in cases:
         with pytest.raises(error, match=words):
             stylize(bad, style, SMALL, encoder)
     with pytest.raises(ValueError, match="style: holds NaN"):

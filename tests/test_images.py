@@ -68,7 +68,9 @@ def test_a_transparent_palette_is_laid_on_white(tmp_path):
     assert load_image(tmp_path / "a.png")[0, :, 0].T.tolist() == [[1, 0, 0], [1, 1, 1]]
 
 
-@pytest.mark.parametrize("mode, suffix", [("L", "png"), ("1", "png"), ("P", "png"), ("CMYK", "jpg"), ("YCbCr", "jpg"), ("RGB", "webp"), ("P", "gif")])
+@pytest.mark.parametrize(
+    "mode, suffix", [("L", "png"), ("1", "png"), ("P", "png"), ("CMYK", "jpg"), ("YCbCr", "jpg"), ("RGB", "webp"), ("P", "gif")]
+)
 def test_other_modes_become_rgb(tmp_path, photo, mode, suffix):
     path = tmp_path / f"a.{suffix}"
     Image.fromarray(photo).convert(mode).save(path)
@@ -96,8 +98,13 @@ def broken_files(folder, photo):
     Image.fromarray(photo).resize((400, 300)).save(whole, "JPEG")
     png = io.BytesIO()
     Image.fromarray(photo).save(png, "PNG")
-    contents = {"text.jpg": b"this is no picture", "truncated.jpg": whole.getvalue()[: len(whole.getvalue()) // 2], "empty.png": b"",
-                "cut.png": png.getvalue()[:60], "garbled.png": png.getvalue()[:40] + b"\x00" * 50}  # fmt: skip
+    contents = {
+        "text.jpg": b"this is no picture",
+        "truncated.jpg": whole.getvalue()[: len(whole.getvalue()) // 2],
+        "empty.png": b"",
+        "cut.png": png.getvalue()[:60],
+        "garbled.png": png.getvalue()[:40] + b"\x00" * 50,
+    }
     for name, content in contents.items():
         (folder / name).write_bytes(content)
     Image.fromarray(np.ones((4, 4), np.float32)).save(folder / "floats.tif")

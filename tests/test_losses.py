@@ -88,7 +88,9 @@ def test_each_form_by_its_formula():
 def test_relative_forms_do_not_see_the_networks_scale():
     f, p = torch.rand(1, 3, 4, 5), torch.rand(1, 3, 4, 5)
     assert torch.isclose(content_loss(100 * f, 100 * p), content_loss(f, p), rtol=1e-4)
-    assert torch.isclose(style_loss(gram_matrix(100 * f), gram_matrix(100 * p)), style_loss(gram_matrix(f), gram_matrix(p)), rtol=1e-4)
+    assert torch.isclose(
+        style_loss(gram_matrix(100 * f), gram_matrix(100 * p)), style_loss(gram_matrix(f), gram_matrix(p)), rtol=1e-4
+    )
 
 
 def test_losses_of_a_batch_are_the_mean_of_the_singles():
@@ -184,7 +186,7 @@ def test_in_place_relus_do_not_overwrite_what_a_loss_has_read(cnn):
     for net in (cnn, in_place):
         model, style_losses, _ = get_style_model_and_losses(net, torch.zeros(3), torch.ones(3), picture, picture)
         model(torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(1)))
-        traces.append([float(s.loss) for s in style_losses])
+        traces.append([s.loss.item() for s in style_losses])
     assert traces[0] == traces[1]
 
 

@@ -27,7 +27,14 @@ def scipys(function, n):
         loss, gradient = function(torch.from_numpy(x))
         return loss, gradient.numpy()
 
-    found = minimize(f, np.full(n, 0.5), jac=True, method="L-BFGS-B", bounds=[(0, 1)] * n, options={"maxiter": 5000, "maxfun": 5000, "ftol": 1e-15})
+    found = minimize(
+        f,
+        np.full(n, 0.5),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(0, 1)] * n,
+        options={"maxiter": 5000, "maxfun": 5000, "ftol": 1e-15},
+    )
     return torch.from_numpy(found.x), found.fun
 
 

@@ -191,7 +191,16 @@ def test_bad_weight_files_are_named(tmp_path, lite):
     weights.write(tmp_path / "odd.safetensors", "vgg19", odd, {})
     torch.save({"weights": Bomb()}, tmp_path / "bomb.pth")
     torch.save({"layer.weight": torch.zeros(1)}, tmp_path / "net.pth")
-    for name in ("cut.safetensors", "text.safetensors", "empty.pth", "other.safetensors", "lacking.safetensors", "odd.safetensors", "bomb.pth", "net.pth"):
+    for name in (
+        "cut.safetensors",
+        "text.safetensors",
+        "empty.pth",
+        "other.safetensors",
+        "lacking.safetensors",
+        "odd.safetensors",
+        "bomb.pth",
+        "net.pth",
+    ):
         with pytest.raises(ValueError, match=name):
             VGG19.load(tmp_path / name)
     for name in ("missing.safetensors", "missing.pth"):
@@ -201,7 +210,11 @@ def test_bad_weight_files_are_named(tmp_path, lite):
 
 def test_wrong_arguments_are_named(lite):
     picture = torch.rand(1, 3, 64, 64)
-    for layers, words in ((["relu6_1"], "unknown layer 'relu6_1'"), ([], "layers is empty"), (["conv_4"], "unknown layer 'conv_4'")):
+    for layers, words in (
+        (["relu6_1"], "unknown layer 'relu6_1'"),
+        ([], "layers is empty"),
+        (["conv_4"], "unknown layer 'conv_4'"),
+    ):
         with pytest.raises(ValueError, match=words):
             lite(picture, layers)
     for wrong, error in ((torch.rand(3, 64, 64), ValueError), (torch.rand(1, 1, 64, 64), ValueError),
@@ -223,3 +236,23 @@ def test_the_smallest_picture_for_each_layer(padding, layer):
     if smallest > 1:
         with pytest.raises(ValueError, match=f"too small for {layer}: it needs at least {smallest} px"):
             encoder(torch.rand(1, 3, smallest - 1, 200), [layer])
+
+
+@pytest.mark.parametrize("deepest", ["relu5_1", "relu3_4"])
+def test_rescaled_activations_have_mean_one_and_say_the_same(deepest):
+    encoder, plain = VGG19((4, 5, 6, 7, 8), "reflect"), VGG19((4, 5, 6, 7, 8), "reflect")
+    plain.load_state_dict(encoder.state_dict())
+    names = ["relu" + name[4:] for name in CONVOLUTIONS]
+    names = names[: names.index(deepest) + 1]
+    pictures = [torch.rand(1, 3, 48, 40), torch.rand(2, 3, 32, 32)]
+    means = vgg.mean_activations(plain, pictures, names)
+    by_hand = sum(plain(p, ["relu3_1"])["relu3_1"].mean((2, 3)).sum(0) for p in pictures) / 3
+    assert torch.allclose(means["relu3_1"], by_hand, atol=1e-6)
+    vgg.rescale_activations(encoder, means)
+    picture = torch.rand(1, 3, 32, 32)
+    before, after = plain(picture, layer_names()), encoder(picture, layer_names())
+    for name in names:
+        scale = means[name].clamp_min(0.1 * float(means[name].mean())).view(1, -1, 1, 1)
+        assert torch.allclose(after[name] * scale, before[name], rtol=1e-3, atol=1e-4)
+    if deepest == "relu3_4":  # what lies above is as it was
+        assert torch.allclose(after["relu5_1"], before["relu5_1"], rtol=1e-3, atol=1e-4)

@@ -15,7 +15,6 @@ writes the facts beside the weights. measure_encoder.py tells how much of the te
 """
 
 import argparse
-import json
 import math
 import os
 import random
@@ -30,7 +29,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.transforms.functional import pil_to_tensor
 
-from nst.vgg import CONVOLUTIONS, WIDTHS, VGG19
+from nst.vgg import CONVOLUTIONS, VGG19, WIDTHS
 
 # The weight of each layer in the loss: the five style layers and the content layer count most, the others keep the path open.
 LAYERS = {"relu1_1": 1, "relu1_2": 0.3, "relu2_1": 1, "relu2_2": 0.3, "relu3_1": 1, "relu3_2": 0.3, "relu3_3": 0.3,
@@ -252,37 +251,13 @@ def train(a: argparse.Namespace) -> None:
             save_checkpoint({**model.trained(), "step": step + 1, "optimizer": optimizer.state_dict(), "made": made})
 
 
-@torch.no_grad()
-def mean_activations(encoder: nn.Module, photos: list[Tensor], layers: list[str]) -> dict[str, Tensor]:
-    """{layer: (C,)}, the mean of each filter after its ReLU over photographs and positions."""
-    sums = {}
-    for photo in photos:
-        for k, f in encoder(photo[None].float() / 255, layers).items():
-            sums[k] = sums.get(k, 0) + f.mean((0, 2, 3)) / len(photos)
-    return sums
-
-
-@torch.no_grad()
-def rescale(encoder: VGG19, means: dict[str, Tensor]) -> None:
-    """Give every filter the mean activation 1 and take the factor back in the next layer: nothing else changes.
-
-    A filter that hardly ever fires is left weak: brought to 1 it would be all noise.
-    """
-    previous = torch.ones(3)
-    for name in CONVOLUTIONS:
-        conv, mean = encoder.get_submodule(name), means["relu" + name[4:]]
-        mean = mean.clamp_min(0.1 * float(mean.mean()))
-        conv.weight.mul_(previous[None, :, None, None] / mean[:, None, None, None])
-        conv.bias.div_(mean)
-        previous = mean
-
-
 def export(a: argparse.Namespace) -> None:
     saved = torch.load(CHECKPOINT, weights_only=True)
     student = VGG19(WIDTHS["lite"], padding="reflect")
     student.load_state_dict(saved["student"])
     photos, relus = read_folder(a.photos)[::8], ["relu" + name[4:] for name in CONVOLUTIONS]
-    rescale(student.eval(), mean_activations(student, photos, relus))
+    photos = [photo[None].float() / 255 for photo in photos]
+    rescale_activations(student.eval(), mean_activations(student, photos, relus))
     teachers = mean_activations(Teachers(a.teacher), photos[::4], relus)
     student.save(WEIGHTS, {
         "name": "VGG-19 lite", "recipe": "data/make/distill_encoder.py", "steps": saved["step"], "seed": a.seed,

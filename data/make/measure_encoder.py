@@ -3,9 +3,11 @@
     python data/make/measure_encoder.py layers --teacher FOLDER --photos FOLDER --kept-out FOLDER
     python data/make/measure_encoder.py gatys --teacher FOLDER --output FOLDER [--encoder small]
 
-`layers` prints, for each layer, the share of the teacher's variance that a 1x1 convolution finds in the student's features: 1 - MSE / variance.
+`layers` prints, for each layer, the share of the teacher's variance that a 1x1 convolution finds in the student's features: 1 - MSE
+/ variance.
 The convolution is fitted by least squares on the training photographs, so nothing of the training but the student itself is needed.
-`gatys` paints three public pairs at 256 px with the default recipe, writes the pictures, and prints the transfer gap: the loss that the
+`gatys` paints three public pairs at 256 px with the default recipe, writes the pictures, and prints the transfer gap: the loss that
+the
 *teachers* see in a picture made with the student, beside that of a picture made with the teachers themselves.
 """
 

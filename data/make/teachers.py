@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from nst.vgg import CONVOLUTIONS, IMAGENET_MEAN, IMAGENET_STD, WIDTHS, VGG19
+from nst.vgg import CONVOLUTIONS, IMAGENET_MEAN, IMAGENET_STD, VGG19, WIDTHS
 
 CAFFE_MEAN_RGB = (123.68, 116.779, 103.939)
 REAL_LAYERS = ("relu1_1", "relu1_2", "relu2_1", "relu2_2", "relu3_1")  # the rest is asked of the 16x network
