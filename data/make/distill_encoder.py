@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.transforms.functional import pil_to_tensor
 
-from nst.vgg import CONVOLUTIONS, VGG19, WIDTHS
+from nst.vgg import CONVOLUTIONS, VGG19, WIDTHS, mean_activations, rescale_activations
 
 # The weight of each layer in the loss: the five style layers and the content layer count most, the others keep the path open.
 LAYERS = {"relu1_1": 1, "relu1_2": 0.3, "relu2_1": 1, "relu2_2": 0.3, "relu3_1": 1, "relu3_2": 0.3, "relu3_3": 0.3,

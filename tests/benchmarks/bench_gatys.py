@@ -3,8 +3,8 @@
     python tests/benchmarks/bench_gatys.py time --assets FOLDER        three public pairs at 256 px
     python tests/benchmarks/bench_gatys.py divergences --assets FOLDER twenty pairs at 128 px
 
-FOLDER holds `teacher/` (the first convolutions of the real VGG-19), `cache/`, `photos_kept_out/` and `paintings/`; it is NST_TEST_ASSETS
-where that is set. The network is rescaled to mean activation 1, which is about the scale of torchvision's VGG-19, for which the
+FOLDER holds `teacher/` (the first convolutions of the real VGG-19), `cache/`, `photos_kept_out/` and `paintings/`; it is
+NST_TEST_ASSETS where that is set. The network is rescaled to mean activation 1, which is about the scale of torchvision's VGG-19, for which the
 article's weights are stated. Both start from the content; the loss that counts is the article's formula on the picture clipped to
 [0, 1], as a running minimum. Seconds are of the whole loop on this machine, the two in turn: read the ratio.
 """
@@ -82,8 +82,9 @@ def bench_time(a: argparse.Namespace) -> None:
         theirs, ours = (loop(network, content, style, a.evaluations) for loop in (article_loop, our_loop))
         best = min(loss for _, loss in theirs)
         (t, n), (s, m) = reached(theirs, best), reached(ours, best)
-        print(f"{name:16} article: best {best:9.4g} after {t:6.1f} s ({n} evaluations), last {theirs[-1][1]:9.4g}   "
-              f"ours: there after {s:6.1f} s ({m}), best {min(v for _, v in ours):9.4g}   ratio {s / t:.2f}", flush=True)  # fmt: skip
+        lowest = min(loss for _, loss in ours)
+        print(f"{name:16} article: best {best:.4g} after {t:.1f} s ({n} evaluations), last {theirs[-1][1]:.4g}", end="   ")
+        print(f"ours: there after {s:.1f} s ({m} evaluations), best {lowest:.4g}   ratio {s / t:.2f}", flush=True)
 
 
 def diverged(trace: Trace) -> bool:
