@@ -171,8 +171,8 @@ def rescale_activations(encoder: VGG19, means: dict[str, Tensor]) -> None:
     """Give each filter the mean activation 1, as Gatys did (1508.06576, "Methods"), and take the factor back in the next layer.
 
     means: of `relu…` layers, from `mean_activations`; convolutions above the deepest one named stay as they are. Features are
-    scaled channel by channel and otherwise unchanged. Differs from the paper: a filter that hardly ever fires (a mean below a tenth of its
-    layer's) stays weak, since brought to 1 it would be all noise.
+    scaled channel by channel and otherwise unchanged.
+    Differs from the paper: a filter that hardly ever fires (a mean below a tenth of its layer's) stays weak; at 1 it would be noise.
     """
     before = torch.ones(3)
     for name in CONVOLUTIONS:
