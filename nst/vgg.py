@@ -172,7 +172,7 @@ def rescale_activations(encoder: VGG19, means: dict[str, Tensor]) -> None:
 
     means: of `relu…` layers, from `mean_activations`; convolutions above the deepest one named stay as they are. Features are
     scaled channel by channel and otherwise unchanged.
-    Differs from the paper: a filter that hardly ever fires (a mean below a tenth of its layer's) stays weak; at 1 it would be noise.
+    Differs from the paper: a filter that hardly ever fires (a mean below a tenth of its layer's) stays weak; at 1 it is noise.
     """
     before = torch.ones(3)
     for name in CONVOLUTIONS:

@@ -3,12 +3,12 @@
     python data/make/measure_encoder.py layers --teacher FOLDER --photos FOLDER --kept-out FOLDER
     python data/make/measure_encoder.py gatys --teacher FOLDER --output FOLDER [--encoder small]
 
-`layers` prints, for each layer, the share of the teacher's variance that a 1x1 convolution finds in the student's features: 1 - MSE
-/ variance.
-The convolution is fitted by least squares on the training photographs, so nothing of the training but the student itself is needed.
-`gatys` paints three public pairs at 256 px with the default recipe, writes the pictures, and prints the transfer gap: the loss that
-the
-*teachers* see in a picture made with the student, beside that of a picture made with the teachers themselves.
+`layers` prints, for each layer, the share of the teacher's variance that a 1x1 convolution finds in the student's features:
+1 - MSE / variance. The convolution is fitted by least squares on the training photographs, so nothing of the training but the
+student itself is needed. `--record` writes the figures into the metadata of the weights, where lesson 01 finds them.
+
+`gatys` paints three public pairs at 256 px with the default recipe and writes the pictures. `--gap` adds the transfer gap: the
+loss that the *teachers* see in a picture made with the student, beside that of a picture made with the teachers themselves.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from torch import Tensor
 
 import nst
 from nst.gatys import GatysConfig, Objective, stylize
+from nst.vgg import lite_file
 
 CONTENT, STYLES = "tuebingen_neckarfront", ("starry_night", "great_wave", "composition_vii")
 
@@ -50,8 +51,12 @@ def kept_variance(student, teachers, layer: str, training: list[Tensor], kept_ou
 def layers(a: argparse.Namespace) -> None:
     student, teachers = nst.VGG19.load("lite"), Teachers(a.teacher)
     training, kept_out = read_folder(a.photos)[::6], read_folder(a.kept_out)
+    kept = {}
     for layer in LAYERS:
-        print(f"{layer}  {kept_variance(student, teachers, layer, training, kept_out):.3f}", flush=True)
+        kept[layer] = round(kept_variance(student, teachers, layer, training, kept_out), 3)
+        print(f"{layer}  {kept[layer]:.3f}", flush=True)
+    if a.record:
+        student.save(lite_file(), {"kept_variance": kept}, torch.float16)
 
 
 def gatys(a: argparse.Namespace) -> None:
@@ -77,7 +82,8 @@ def main() -> None:
     commands = p.add_subparsers(required=True)
     one = commands.add_parser("layers")
     one.add_argument("--teacher", type=Path, required=True), one.add_argument("--photos", type=Path, required=True)
-    one.add_argument("--kept-out", type=Path, required=True), one.set_defaults(run=layers)
+    one.add_argument("--kept-out", type=Path, required=True), one.add_argument("--record", action="store_true")
+    one.set_defaults(run=layers)
     two = commands.add_parser("gatys")
     two.add_argument("--teacher", type=Path, required=True), two.add_argument("--output", type=Path, required=True)
     two.add_argument("--encoder", default="lite"), two.add_argument("--gap", action="store_true"), two.set_defaults(run=gatys)

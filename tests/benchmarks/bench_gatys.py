@@ -4,9 +4,9 @@
     python tests/benchmarks/bench_gatys.py divergences --assets FOLDER twenty pairs at 128 px
 
 FOLDER holds `teacher/` (the first convolutions of the real VGG-19), `cache/`, `photos_kept_out/` and `paintings/`; it is
-NST_TEST_ASSETS where that is set. The network is rescaled to mean activation 1, which is about the scale of torchvision's VGG-19,
-for which the article's weights are stated. Both start from the content; the loss that counts is the article's formula on the picture clipped to
-[0, 1], as a running minimum. Seconds are of the whole loop on this machine, the two in turn: read the ratio.
+NST_TEST_ASSETS where that is set. The network is rescaled to mean activation 1, about the scale of torchvision's VGG-19, for
+which the article's weights are stated. Both start from the content; the loss that counts is the article's formula on the picture
+clipped to [0, 1], as a running minimum. Seconds are of the whole loop on this machine, the two in turn: read the ratio.
 """
 
 import argparse
