@@ -7,11 +7,12 @@ All thirteen convolutions are trained at once from random weights. Each layer of
 head, dropped afterwards) to the teacher's width; there its distance to the teacher's layer and, at the five style layers, the
 distance of the Gram matrices are what is minimised. Round one uses batch normalisation to get thirteen plain layers moving; it is
 then folded into the convolutions. Round two goes on without it and adds pictures that Gatys' method makes on the student itself:
-an optimiser finds inputs that no photograph resembles, and there too the student must answer like its teachers.
+an optimiser finds inputs that no photograph resembles, and there too the student must answer like its teachers. Round three is
+short and weights the layers by what Gatys' method reads.
 
 `train` resumes from its last checkpoint in build/distill. It takes about an hour on two CPU cores. `export` rescales each
-filter so that its mean activation over photographs and positions is 1, as Gatys did with VGG-19 (1508.06576, "Methods"), and
-writes the facts beside the weights. measure_encoder.py tells how much of the teachers is left.
+layer so that its mean activation over photographs, channels and positions is 1 (Gatys did so filter by filter, which in a network
+this narrow lifts the noise of its weak filters) and writes the facts beside the weights. measure_encoder.py tells how much of the teachers is left.
 """
 
 import argparse
@@ -34,8 +35,11 @@ from nst.vgg import CONVOLUTIONS, VGG19, WIDTHS, mean_activations, rescale_activ
 # The weight of each layer in the loss: the five style layers and the content layer count most, the others keep the path open.
 LAYERS = {"relu1_1": 1, "relu1_2": 0.3, "relu2_1": 1, "relu2_2": 0.3, "relu3_1": 1, "relu3_2": 0.3, "relu3_3": 0.3,
           "relu3_4": 0.3, "relu4_1": 1, "relu4_2": 1, "relu4_3": 0.3, "relu4_4": 0.3, "relu5_1": 1}  # fmt: skip
+# In the last round what Gatys' method reads counts, most of all what is hardest: the wide layers of the real VGG-19, the content.
+LAST_LAYERS = {**dict.fromkeys(LAYERS, 0.1), "relu1_1": 1, "relu2_1": 3, "relu3_1": 3, "relu4_1": 0.7, "relu4_2": 3, "relu5_1": 0.7}
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 GRAM_WEIGHT = 0.3
+FOLD_AT, LAST_FROM = 3000, 6000  # steps at which the second and the third round begin
 SIZE, BATCH = 128, 8
 STRIDES = {"1": 4, "2": 2, "3": 1, "4": 1, "5": 1}  # per block
 CHECKPOINT = Path("build/distill/checkpoint.pt")
@@ -191,10 +195,13 @@ class Distillation(nn.Module):
         return losses
 
 
-def learning_rate(step: int, steps: int, fold_at: int, peak: float = 2e-3) -> float:
-    """Warm up, then half a cosine; a second short warm-up where batch normalisation goes."""
-    warm = min(1, (step + 1) / 100, (step - fold_at + 1) / 200 if step >= fold_at else 1)
-    return peak * warm * 0.5 * (1 + math.cos(math.pi * step / steps))
+def learning_rate(step: int, steps: int) -> float:
+    """Half a cosine over the first two rounds and one over the last, each round warmed up."""
+    warm = min(1, (step + 1) / 100, (step - FOLD_AT + 1) / 200 if step >= FOLD_AT else 1)
+    if step < LAST_FROM:
+        return 2e-3 * warm * 0.5 * (1 + math.cos(math.pi * step / LAST_FROM))
+    warm = min(1, (step - LAST_FROM + 1) / 50)
+    return 1e-3 * warm * 0.5 * (1 + math.cos(math.pi * (step - LAST_FROM) / (steps - LAST_FROM)))
 
 
 def save_checkpoint(state: dict) -> None:
@@ -203,46 +210,56 @@ def save_checkpoint(state: dict) -> None:
     os.replace(CHECKPOINT.with_suffix(".tmp"), CHECKPOINT)
 
 
-def train(a: argparse.Namespace) -> None:
+def begin_or_resume(a: argparse.Namespace) -> tuple[Distillation, Pictures, int, dict | None]:
+    """Model, pictures, the step to go on with, and the state of the optimiser there."""
     torch.manual_seed(a.seed)
     pictures = Pictures(read_folder(a.photos), read_folder(a.paintings), random.Random(a.seed))
-    model = Distillation(Teachers(a.teacher)).to(memory_format=torch.channels_last)
-    fold_at, start, optimizer = round(0.5 * a.steps), 0, None
-    saved = torch.load(CHECKPOINT, weights_only=True) if CHECKPOINT.exists() else None
-    if saved:
-        start, model.scales = saved["step"], saved["scales"]
-        if start > fold_at:
-            model.fold_batch_norm()
-        model.student.load_state_dict(saved["student"]), model.heads.load_state_dict(saved["heads"])
-        pictures.rng.seed(a.seed + start), torch.manual_seed(a.seed + start)
-        pictures.made = list(saved["made"])
-    else:
+    model = Distillation(Teachers(a.teacher))
+    if not CHECKPOINT.exists():
         model.measure_scales(pictures.batch(64))
-    model.to(memory_format=torch.channels_last)
-    began, mean = time.time(), {}
+        return model.to(memory_format=torch.channels_last), pictures, 0, None
+    saved = torch.load(CHECKPOINT, weights_only=True)
+    step, model.scales, pictures.made = saved["step"], saved["scales"], list(saved["made"])
+    if step > FOLD_AT:
+        model.fold_batch_norm()
+    model.student.load_state_dict(saved["student"])
+    model.heads.load_state_dict(saved["heads"])
+    pictures.rng.seed(a.seed + step)
+    torch.manual_seed(a.seed + step)
+    return model.to(memory_format=torch.channels_last), pictures, step, saved["optimizer"] if step != FOLD_AT else None
+
+
+def update(model: Distillation, optimizer: torch.optim.Optimizer, batch: Tensor, weights: dict[str, float]) -> dict[str, float]:
+    """One step of the optimiser; the loss of each layer."""
+    losses = model(batch)
+    total = sum(weights[k] * v for k, v in losses.items())
+    if not torch.isfinite(total):
+        raise SystemExit(f"the loss is not finite; the last good state is in {CHECKPOINT}")
+    optimizer.zero_grad()
+    total.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+    optimizer.step()
+    return {k: v.item() for k, v in losses.items()}
+
+
+def train(a: argparse.Namespace) -> None:
+    model, pictures, start, optimizer_state = begin_or_resume(a)
+    optimizer, began, mean = None, time.time(), {}
     for step in range(start, a.steps):
-        if step == fold_at:
+        if step == FOLD_AT:
             model.fold_batch_norm()
-            optimizer = None
-        if optimizer is None:
+        if step == FOLD_AT or optimizer is None:
             optimizer = torch.optim.Adam([*model.student.parameters(), *model.heads.parameters()], betas=(0.9, 0.99))
-            if saved and step == start and step != fold_at:
-                optimizer.load_state_dict(saved["optimizer"])
-        if step >= fold_at and step % 80 == 0:
+            if step == start and optimizer_state:
+                optimizer.load_state_dict(optimizer_state)
+        if step >= FOLD_AT and step % 80 == 0:
             model.student.eval().requires_grad_(False)
             paint_like_gatys(model.student, pictures)
             model.student.train().requires_grad_(True)
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, a.steps, fold_at)
-        losses = model(pictures.batch())
-        total = sum(LAYERS[k] * v for k, v in losses.items())
-        if not torch.isfinite(total):
-            raise SystemExit(f"step {step}: the loss is not finite; the last good state is in {CHECKPOINT}")
-        optimizer.zero_grad()
-        total.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 5.0)
-        optimizer.step()
-        mean = {k: 0.98 * mean.get(k, float(v.detach())) + 0.02 * float(v.detach()) for k, v in losses.items()}
+            group["lr"] = learning_rate(step, a.steps)
+        losses = update(model, optimizer, pictures.batch(), LAYERS if step < LAST_FROM else LAST_LAYERS)
+        mean = {k: 0.98 * mean.get(k, v) + 0.02 * v for k, v in losses.items()}
         if (step + 1) % 100 == 0:
             shown = "  ".join(f"{k[4:]} {v:.3f}" for k, v in mean.items())
             print(f"{step + 1}/{a.steps}  {(time.time() - began) / (step + 1 - start):.2f} s/step  {shown}", flush=True)
@@ -257,7 +274,8 @@ def export(a: argparse.Namespace) -> None:
     student.load_state_dict(saved["student"])
     photos, relus = read_folder(a.photos)[::8], ["relu" + name[4:] for name in CONVOLUTIONS]
     photos = [photo[None].float() / 255 for photo in photos]
-    rescale_activations(student.eval(), mean_activations(student, photos, relus))
+    means = mean_activations(student.eval(), photos, relus)
+    rescale_activations(student, {k: m.mean().expand_as(m) for k, m in means.items()})
     teachers = mean_activations(Teachers(a.teacher), photos[::4], relus)
     student.save(WEIGHTS, {
         "name": "VGG-19 lite", "recipe": "data/make/distill_encoder.py", "steps": saved["step"], "seed": a.seed,
@@ -274,7 +292,7 @@ def main() -> None:
     t = commands.add_parser("train")
     t.add_argument("--teacher", type=Path, required=True), t.add_argument("--photos", type=Path, required=True)
     t.add_argument("--paintings", type=Path, required=True)
-    t.add_argument("--steps", type=int, default=9000), t.add_argument("--seed", type=int, default=0)
+    t.add_argument("--steps", type=int, default=7400), t.add_argument("--seed", type=int, default=0)
     t.set_defaults(run=train)
     e = commands.add_parser("export")
     e.add_argument("--teacher", type=Path, required=True), e.add_argument("--photos", type=Path, required=True)

@@ -27,34 +27,29 @@ CONTENT, STYLES = "tuebingen_neckarfront", ("starry_night", "great_wave", "compo
 
 
 @torch.no_grad()
-def positions(encoder, photo: Tensor, layer: str, count: int, seed: int) -> Tensor:
-    """Features at `count` random positions, (count, C)."""
-    flat = encoder(photo[None].float() / 255, [layer])[layer][0].flatten(1)  # (C, H*W)
-    chosen = torch.randperm(flat.shape[1], generator=torch.Generator().manual_seed(seed))[:count]
-    return flat[:, chosen].T.double()
-
-
-def kept_variance(student, teachers, layer: str, training: list[Tensor], kept_out: list[Tensor]) -> float:
-    """1 - MSE / variance of the teacher's layer, through a head fitted on `training`, seen on `kept_out`."""
-
-    def both(photos: list[Tensor], count: int) -> tuple[Tensor, Tensor]:
-        pairs = [(positions(student, p, layer, count, i), positions(teachers, p, layer, count, i)) for i, p in enumerate(photos)]
-        x, y = (torch.cat(part) for part in zip(*pairs, strict=True))
-        return torch.cat([x, torch.ones(len(x), 1, dtype=x.dtype)], 1), y  # a column of ones: the head's bias
-
-    x, y = both(training, 200)
-    head = torch.linalg.lstsq(x, y).solution
-    x, y = both(kept_out, 2000)
-    return float(1 - (x @ head - y).square().sum() / (y - y.mean(0)).square().sum())
+def samples(student, teachers, photos: list[Tensor], count: int) -> dict[str, tuple[Tensor, Tensor]]:
+    """{layer: (student's features and a one, teacher's features)} at `count` random positions of each photograph."""
+    found: dict[str, list[tuple[Tensor, Tensor]]] = {layer: [] for layer in LAYERS}
+    for seed, photo in enumerate(photos):
+        x = photo[None].float() / 255
+        features = [network(x, list(LAYERS)) for network in (student, teachers)]
+        for layer, pairs in found.items():
+            ours, theirs = (f[layer][0].flatten(1).T.double() for f in features)  # (H*W, C)
+            chosen = torch.randperm(len(ours), generator=torch.Generator().manual_seed(seed))[:count]
+            ones = torch.ones(len(chosen), 1, dtype=torch.float64)  # the head's bias
+            pairs.append((torch.cat([ours[chosen], ones], 1), theirs[chosen]))
+    return {layer: tuple(torch.cat(part) for part in zip(*pairs, strict=True)) for layer, pairs in found.items()}
 
 
 def layers(a: argparse.Namespace) -> None:
-    student, teachers = nst.VGG19.load("lite"), Teachers(a.teacher)
-    training, kept_out = read_folder(a.photos)[::6], read_folder(a.kept_out)
-    kept = {}
+    student, teachers, kept = nst.VGG19.load("lite"), Teachers(a.teacher), {}
+    fitted_on = samples(student, teachers, read_folder(a.photos)[::20], 400)
+    seen_on = samples(student, teachers, read_folder(a.kept_out), 2000)
     for layer in LAYERS:
-        kept[layer] = round(kept_variance(student, teachers, layer, training, kept_out), 3)
-        print(f"{layer}  {kept[layer]:.3f}", flush=True)
+        head = torch.linalg.lstsq(*fitted_on[layer]).solution
+        x, y = seen_on[layer]
+        kept[layer] = round(float(1 - (x @ head - y).square().sum() / (y - y.mean(0)).square().sum()), 3)
+        print(f"{layer}  {kept[layer]:.3f}")
     if a.record:
         student.save(lite_file(), {"kept_variance": kept}, torch.float16)
 
