@@ -10,9 +10,10 @@ then folded into the convolutions. Round two goes on without it and adds picture
 an optimiser finds inputs that no photograph resembles, and there too the student must answer like its teachers. Round three is
 short and weights the layers by what Gatys' method reads.
 
-`train` resumes from its last checkpoint in build/distill. It takes about an hour on two CPU cores. `export` rescales each
+`train` resumes from its last checkpoint in build/distill; it takes an hour and a quarter on two CPU cores. `export` rescales each
 layer so that its mean activation over photographs, channels and positions is 1 (Gatys did so filter by filter, which in a network
-this narrow lifts the noise of its weak filters) and writes the facts beside the weights. measure_encoder.py tells how much of the teachers is left.
+this narrow lifts the noise of its weak filters) and writes the facts beside the weights. measure_encoder.py tells how much of the
+teachers is left.
 """
 
 import argparse
