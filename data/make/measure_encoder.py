@@ -59,7 +59,7 @@ def gatys(a: argparse.Namespace) -> None:
     teachers, config = Teachers(a.teacher), GatysConfig.default()
     content = nst.assets.picture(CONTENT, 256)
     a.output.mkdir(parents=True, exist_ok=True)
-    for name in STYLES:
+    for name in a.styles:
         style = nst.assets.picture(name, 256)
         objective = Objective(config, teachers, content, style)
         made = {"student": stylize(content, style, config, student)}
@@ -81,6 +81,7 @@ def main() -> None:
     one.set_defaults(run=layers)
     two = commands.add_parser("gatys")
     two.add_argument("--teacher", type=Path, required=True), two.add_argument("--output", type=Path, required=True)
+    two.add_argument("--styles", nargs="+", default=STYLES)
     two.add_argument("--encoder", default="lite"), two.add_argument("--gap", action="store_true"), two.set_defaults(run=gatys)
     a = p.parse_args()
     a.run(a)
