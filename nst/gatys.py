@@ -24,6 +24,7 @@ Losses = dict[str, float]
 Callback = Callable[[int, Losses, Tensor], None]
 OPTIMIZERS = ("lbfgs", "adam")
 STARTS = ("content", "style", "noise")
+SMALLEST_SCALE = 64  # pixels of the shorter side: below, the deepest layers see next to nothing
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class GatysConfig:
     learning_rate: float = 0.03  # Adam only, in units of the [0, 1] picture
     evaluations: int = 150  # of loss and gradient, per scale
     history: int = 20  # steps that L-BFGS remembers
-    scales: int = 1  # sizes painted one after the other, each twice the one before
+    scales: int = 1  # at most so many sizes, painted each twice the one before; none under SMALLEST_SCALE
     start: str = "content"  # "content", "style" or "noise"
     network: str = "any encoder"  # the network and activation domain that the weights are stated for
 
@@ -66,8 +67,9 @@ class GatysConfig:
 
     @classmethod
     def default(cls, **changes) -> GatysConfig:
-        """The course's recipe. Scale-free losses: the same weights work with every encoder, layer and picture."""
-        return replace(cls(), **changes)
+        """The course's recipe. Scale-free losses: the same weights work with every encoder, layer and picture. Coarse to fine, since
+        what a deep layer asks for in a small picture are large strokes in the large one."""
+        return replace(cls(evaluations=80, scales=3), **changes)
 
     @classmethod
     def article(cls, **changes) -> GatysConfig:
@@ -170,13 +172,11 @@ def stylize(content: Tensor, style: Tensor, config: GatysConfig | None = None, e
     where = next(encoder.parameters()).device
     content_, style_ = (p.detach().to(where, torch.float32).clamp(0, 1) for p in (content, style))
     x = _first_picture(config, content_, style_) if start is None else start.detach().to(where, torch.float32).clamp(0, 1)
-    bar = progress(config.evaluations * config.scales, "Gatys")
+    sizes = _scales(config.scales, content_, style_)
+    bar = progress(config.evaluations * len(sizes), "Gatys")
     search = None
     try:
-        for k in range(config.scales - 1, -1, -1):
-            small_content, small_style = (
-                p if k == 0 else resize(p, max(1, round(min(p.shape[-2:]) / 2**k))) for p in (content_, style_)
-            )
+        for small_content, small_style in sizes:
             x = resize(x, tuple(small_content.shape[-2:])) if x.shape != small_content.shape else x
             objective = Objective(config, encoder, small_content, small_style)
             search = _Search(objective, bar, callback, step=search.step if search else 0)
@@ -188,6 +188,17 @@ def stylize(content: Tensor, style: Tensor, config: GatysConfig | None = None, e
         bar.close()
     x = x if x.shape == content.shape else resize(x, tuple(content.shape[-2:]))
     return x.to(content.device)
+
+
+def _scales(scales: int, content: Tensor, style: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Content and style at each size, the smallest first; the last pair is the given one."""
+    pairs = [(content, style)]
+    for k in range(1, scales):
+        sides = [round(min(p.shape[-2:]) / 2**k) for p in (content, style)]
+        if min(sides) < SMALLEST_SCALE:
+            break
+        pairs.insert(0, (resize(content, sides[0]), resize(style, sides[1])))
+    return pairs
 
 
 def _first_picture(config: GatysConfig, content: Tensor, style: Tensor) -> Tensor:

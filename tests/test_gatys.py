@@ -88,7 +88,7 @@ def test_the_same_seed_gives_the_same_picture(encoder, pair):
 
 
 def test_several_scales_keep_an_odd_size_and_count_on(encoder):
-    content, style = torch.rand(1, 3, 71, 93), torch.rand(1, 3, 80, 65)
+    content, style = torch.rand(1, 3, 131, 141), torch.rand(1, 3, 150, 128)
     steps = []
     result = stylize(
         content,
@@ -98,7 +98,7 @@ def test_several_scales_keep_an_odd_size_and_count_on(encoder):
         callback=lambda step, parts, p: steps.append((step, p.shape[-1])),
     )
     assert result.shape == content.shape
-    assert steps == [(1, 47), (2, 47), (3, 47), (4, 93), (5, 93), (6, 93)]
+    assert steps == [(1, 71), (2, 71), (3, 71), (4, 141), (5, 141), (6, 141)]
 
 
 def test_a_given_start_is_used(encoder, pair):
@@ -123,7 +123,7 @@ def test_an_interrupt_returns_the_best_picture_so_far(encoder, pair):
 
 def test_an_interrupt_on_the_coarse_scale_returns_the_contents_size(encoder, pair):
     content, style = pair
-    large = nst.images.resize(content, 64)
+    large, style = nst.images.resize(content, 128), nst.images.resize(style, 128)
 
     def stop(step, parts, picture):
         raise KeyboardInterrupt
@@ -203,3 +203,10 @@ def test_the_progress_bar_counts_evaluations(encoder, pair, monkeypatch):
     monkeypatch.setattr(gatys, "progress", lambda total, name: bars.append(real(total, name)) or bars[-1])
     stylize(*pair, replace(SMALL, evaluations=6, optimizer="adam"), encoder)
     assert bars[0].total == 6 and (bars[0].n == 6 or bars[0].disable)
+
+
+def test_scales_too_small_to_see_are_left_out(encoder):
+    picture, sides = torch.rand(1, 3, 128, 150), []
+    config = GatysConfig.default(evaluations=1)
+    stylize(picture, torch.rand(1, 3, 300, 300), config, encoder, callback=lambda step, parts, p: sides.append(p.shape[-2]))
+    assert config.scales == 3 and sides == [64, 128]
