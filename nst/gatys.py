@@ -67,8 +67,9 @@ class GatysConfig:
 
     @classmethod
     def default(cls, **changes) -> GatysConfig:
-        """The course's recipe. Scale-free losses: the same weights work with every encoder, layer and picture. Coarse to fine, since
-        what a deep layer asks for in a small picture are large strokes in the large one."""
+        """The course's recipe: scale-free losses, so that the same weights work with every encoder, layer and picture; coarse to
+        fine, since what a deep layer asks of a small picture are large strokes in the large one.
+        """
         return replace(cls(evaluations=80, scales=3), **changes)
 
     @classmethod
