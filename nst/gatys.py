@@ -80,7 +80,7 @@ class GatysConfig:
         """
         layers = ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1")
         recipe = cls(content_layers=("conv2_2",), style_layers=layers, style_weight=1e6, content_form="mean", style_form="mean",
-                     evaluations=300, network="torchvision's VGG-19, zero padding, max pooling")  # fmt: skip
+                     evaluations=300, history=100, network="torchvision's VGG-19, zero padding, max pooling")  # fmt: skip
         return replace(recipe, **changes)
 
     @classmethod
