@@ -25,12 +25,12 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from teachers import REAL_LAYERS, Teachers
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
-from torchvision.transforms.functional import pil_to_tensor
 
+from nst.images import load_image
+from nst.losses import gram_matrix
 from nst.vgg import CONVOLUTIONS, VGG19, WIDTHS, mean_activations, rescale_activations
 
 # The weight of each layer in the loss: the five style layers and the content layer count most, the others keep the path open.
@@ -49,13 +49,7 @@ WEIGHTS = Path(__file__).resolve().parents[1] / "weights" / "vgg19_lite.safetens
 
 def read_folder(folder: Path, short_side: int = 256) -> list[Tensor]:
     """Every picture of a folder as uint8 (3, H, W), in the order of the names."""
-    pictures = []
-    for path in sorted(Path(folder).glob("*.jpg")):
-        image = Image.open(path).convert("RGB")
-        scale = short_side / min(image.size)
-        image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS)
-        pictures.append(pil_to_tensor(image).contiguous())
-    return pictures
+    return [(load_image(path, short_side)[0] * 255).round().to(torch.uint8) for path in sorted(Path(folder).glob("*.jpg"))]
 
 
 class Pictures:
@@ -108,13 +102,8 @@ class Pictures:
         return torch.stack([self.one() for _ in range(size)]).contiguous(memory_format=torch.channels_last)
 
 
-def gram(f: Tensor) -> Tensor:  # (B, C, H, W) -> (B, C, C)
-    f = f.flatten(2)
-    return f @ f.mT / f.shape[2]
-
-
 def gram_error(f: Tensor, target: Tensor) -> Tensor:  # relative, (B,)
-    return (gram(f) - target).square().sum((1, 2)) / target.square().sum((1, 2))
+    return (gram_matrix(f) - target).square().sum((1, 2)) / target.square().sum((1, 2))
 
 
 def paint_like_gatys(student: VGG19, pictures: Pictures, steps: int = 40) -> None:
@@ -126,7 +115,7 @@ def paint_like_gatys(student: VGG19, pictures: Pictures, steps: int = 40) -> Non
     x = torch.stack(start).contiguous(memory_format=torch.channels_last).requires_grad_()
     with torch.no_grad():
         goal = student(content, ["relu4_2"])["relu4_2"].float()
-        grams = {k: gram(f.float()) for k, f in student(style, STYLE_LAYERS).items()}
+        grams = {k: gram_matrix(f.float()) for k, f in student(style, STYLE_LAYERS).items()}
     optimizer = torch.optim.Adam([x], lr=0.04)
     for step in range(1, steps + 1):
         found = student(x, (*STYLE_LAYERS, "relu4_2"))
@@ -192,7 +181,7 @@ class Distillation(nn.Module):
             spread = goal.var((2, 3)).mean(1)  # (B,), 1 on average
             losses[k] = ((guess - goal).square().mean((1, 2, 3)) / (0.5 + 0.5 * spread)).mean()
             if k in STYLE_LAYERS:
-                losses[k] = losses[k] + GRAM_WEIGHT * gram_error(guess, gram(goal)).mean()
+                losses[k] = losses[k] + GRAM_WEIGHT * gram_error(guess, gram_matrix(goal)).mean()
         return losses
 
 
