@@ -7,11 +7,15 @@ import importlib
 
 __version__ = "0.1.0"
 
-_MODULES = ("assets", "conventions", "figures", "gatys", "images", "losses", "optim", "runtime", "vgg", "weights")
+_MODULES = (
+    "adain", "assets", "controls", "conventions", "datasets", "decoders", "figures", "gatys", "images", "losses", "optim",
+    "perceptual", "runtime", "training", "transformer_net", "vgg", "wct", "weights",
+)  # fmt: skip
 _NAMES = {
     "load_image": "images", "save_image": "images", "show": "figures", "VGG19": "vgg",
     "gram_matrix": "losses", "ContentLoss": "losses", "StyleLoss": "losses", "get_style_model_and_losses": "losses",
-    "GatysConfig": "gatys", "device": "runtime", "profile": "runtime", "seed": "runtime",
+    "GatysConfig": "gatys", "TransformerNet": "transformer_net", "load_style": "transformer_net",
+    "device": "runtime", "profile": "runtime", "seed": "runtime",
 }  # fmt: skip
 
 __all__ = [*_MODULES, *_NAMES]

@@ -73,6 +73,18 @@ def _check_form(form: str, forms: Sequence[str], given: Tensor, target: Tensor) 
         raise ValueError(f"target: expected the shape {tuple(given.shape)}, got {tuple(target.shape)}")
 
 
+def content_and_style(config, found: dict[str, Tensor], content: dict[str, Tensor], grams: dict[str, Tensor]) -> dict[str, Tensor]:
+    """{"content", "style"}: both losses over the layers of a recipe (`GatysConfig`, `PerceptualConfig`), weighted.
+
+    found: the picture's features; content: the content's features; grams: the style's Gram matrices, each {layer: tensor}.
+    """
+    weights = config.style_layer_weights or (1.0,) * len(config.style_layers)
+    made = {k: gram_matrix(found[k], config.gram_divide_by) for k in config.style_layers}
+    contents = (content_loss(found[k], content[k], config.content_form) for k in config.content_layers)
+    styles = (w * style_loss(made[k], grams[k], config.style_form) for k, w in zip(config.style_layers, weights, strict=True))
+    return {"content": config.content_weight * sum(contents), "style": config.style_weight * sum(styles)}
+
+
 def total_variation(picture: Tensor, exponent: float = 2.0) -> Tensor:
     """Roughness: the mean of |difference of neighbours|^exponent, down plus across. (B, C, H, W) -> scalar.
 

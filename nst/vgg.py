@@ -10,7 +10,6 @@ and `lite`, a student with a quarter of the channels that ships with the course 
 from __future__ import annotations
 
 import os
-import pickle
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -57,6 +56,7 @@ class VGG19(nn.Module):
         if pooling not in POOLINGS:
             raise ValueError(f"pooling={pooling!r}: expected one of {', '.join(POOLINGS)}")
         self.padding, self.pooling, self.metadata = padding, pooling, {}
+        self.sha256 = ""  # of the weights file; what is trained on an encoder remembers it
         channels = 3
         for name in CONVOLUTIONS:
             width = widths[int(name[4]) - 1]
@@ -86,7 +86,7 @@ class VGG19(nn.Module):
             encoder.load_state_dict({k: v.float() for k, v in tensors.items()})
         except RuntimeError as error:
             raise ValueError(f"{path}: is not a VGG-19 up to conv5_1: {error}") from error
-        encoder.metadata = metadata
+        encoder.metadata, encoder.sha256 = metadata, weights.sha256(path)
         return encoder.eval().requires_grad_(False)
 
     def save(self, path: str | os.PathLike, metadata: dict | None = None, dtype: torch.dtype = torch.float32) -> None:
@@ -188,14 +188,8 @@ def rescale_activations(encoder: VGG19, means: dict[str, Tensor]) -> None:
 
 def read_torchvision(path: str | os.PathLike) -> tuple[dict[str, Tensor], dict]:
     """The convolutions of torchvision's VGG-19 checkpoint under their paper names, and where they come from."""
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such weights file")
-    try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)  # never runs code from the file
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise ValueError(f"{path}: cannot be read as a torch checkpoint ({type(error).__name__})") from error
-    if not isinstance(stored, dict) or "features.0.weight" not in stored:
+    stored = weights.read_pth(path)
+    if "features.0.weight" not in stored:
         raise ValueError(f"{path}: is not torchvision's VGG-19: it has no features.0.weight")
     tensors = {}
     for name, i in zip(CONVOLUTIONS, FEATURES_INDEX, strict=True):

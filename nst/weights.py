@@ -1,7 +1,8 @@
 """Weight files: safetensors with the facts about them in the header.
 
 A file holds one network's tensors and, as metadata, what `kind` of network it is and a dictionary of facts: recipe, seed, figures,
-licence, and for what was trained on an encoder that encoder's digest. Nothing is ever unpickled.
+licence, and for what was trained on an encoder that encoder's digest. Nothing is ever unpickled
+but the tensors of a checkpoint from elsewhere (`read_pth`).
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pickle
 import tempfile
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -34,6 +37,20 @@ def read(path: str | os.PathLike, kind: str) -> tuple[dict[str, Tensor], dict]:
     if header.get("kind") != kind:
         raise ValueError(f"{path}: holds weights of kind {header.get('kind')!r}, expected {kind!r}")
     return tensors, json.loads(header["facts"])
+
+
+def read_pth(path: str | os.PathLike) -> dict[str, Tensor]:
+    """The tensors of a torch checkpoint (a state dict). Errors as for `read`; never runs code from the file."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such weights file")
+    try:
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        raise ValueError(f"{path}: cannot be read as a torch checkpoint ({type(error).__name__})") from error
+    if not isinstance(stored, dict) or not all(isinstance(v, Tensor) for v in stored.values()):
+        raise ValueError(f"{path}: is not a state dict of tensors")
+    return stored
 
 
 def write(path: str | os.PathLike, kind: str, tensors: dict[str, Tensor], facts: dict) -> None:

@@ -1,0 +1,109 @@
+"""Train the networks that paint one style each: data/weights/style_<name>.safetensors.
+
+    python data/make/train_styles.py base STYLE --photos FOLDER            one style from random weights, about ten minutes
+    python data/make/train_styles.py styles STYLE … --photos FOLDER        the others from it, some minutes each
+    python data/make/train_styles.py export STYLE … --photos FOLDER        into data/weights
+
+Every network is half as wide as the article's and learns on the lite encoder. The first one learns what all of them share: how to
+take a photograph apart and put it together again. Another style starts from its weights, with the norm layers and the last block
+alone for the first fifth of its steps (Dumoulin et al. 2017, arXiv 1610.07629, found that the norm layers hold most of a style).
+Runs resume from build/styles; started with `torchrun --nproc-per-node N` they run on N processes.
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+import nst
+from nst import assets
+from nst.datasets import Crops, picture_files
+from nst.perceptual import PerceptualConfig, PerceptualLoss
+from nst.training import TrainingConfig, train
+from nst.transformer_net import TransformerNet, style_file
+
+WIDTH = 16
+BUILD = Path("build/styles")
+LOSS = {name: {} for name in assets.styles()}  # changes of the recipe by style: a finer hand needs more of its weight
+
+
+def sizes(steps: int):
+    """Crops of 128 px, and of 256 px in the last tenth of the steps."""
+    return lambda step: 128 if step < 0.9 * steps else 256
+
+
+def network(name: str, steps: int, loss: PerceptualLoss, encoder: nst.VGG19, crops: Crops, config: TrainingConfig,
+            net: TransformerNet, folder: Path) -> TransformerNet:  # fmt: skip
+    def report(step: int, parts: dict[str, float], net: TransformerNet) -> None:
+        if step % 50 == 0:
+            print(name, step, " ".join(f"{k} {v:.3f}" for k, v in parts.items()), flush=True)
+        if step % 250 == 0:
+            samples(net.eval(), folder / f"sample_{step:05d}.png")
+            net.train()
+
+    train(net, encoder, loss, crops, config, folder, report)
+    net.save(folder / "net.safetensors", {
+        "style": name, "recipe": "data/make/train_styles.py", "steps": steps, "seed": config.seed, "batch_size": config.batch_size,
+        "loss": vars(loss.config), "encoder": "lite", "encoder_sha256": encoder.sha256, "licence": "CC BY 4.0",
+    }, torch.float16)  # fmt: skip
+    return net
+
+
+def samples(net: TransformerNet, path: Path) -> None:
+    """Three photographs as the network paints them now."""
+    photos = [assets.picture(name, 256)[..., :256, :256] for name in ("chelsea", "astronaut", "coffee")]
+    nst.save_image(torch.cat([net.stylize(photo) for photo in photos], dim=-1), path)
+
+
+def prepare(a: argparse.Namespace, name: str, steps: int) -> tuple:
+    nst.seed(a.seed)
+    encoder = nst.VGG19.load("lite").to(nst.device())
+    config = TrainingConfig(steps=steps, batch_size=4, learning_rate=a.learning_rate, seed=a.seed, save_every=250)
+    loss = PerceptualLoss(PerceptualConfig.default(**LOSS[name]), encoder, assets.picture(name))
+    return encoder, config, loss, Crops(picture_files(a.photos), sizes(steps), seed=a.seed)
+
+
+def base(a: argparse.Namespace) -> None:
+    encoder, config, loss, crops = prepare(a, a.style, a.steps)
+    network(a.style, a.steps, loss, encoder, crops, config, TransformerNet(WIDTH), BUILD / a.style)
+
+
+def styles(a: argparse.Namespace) -> None:
+    for name in a.styles:
+        encoder, config, loss, crops = prepare(a, name, a.steps)
+        net = TransformerNet(WIDTH)
+        net.load_state_dict(nst.load_style(a.base).state_dict())
+        for parameter_name, parameter in net.named_parameters():
+            parameter.requires_grad_(".norm." in parameter_name or "model.10." in parameter_name)
+        train(net, encoder, loss, crops, replace(config, steps=a.steps // 5, hold=1.0), BUILD / name / "head")
+        network(name, a.steps, loss, encoder, crops, config, net.requires_grad_(), BUILD / name)
+
+
+def export(a: argparse.Namespace) -> None:
+    for name in a.styles:
+        net = nst.load_style(BUILD / name / "net.safetensors")
+        net.save(style_file(name), dtype=torch.float16)
+        print(f"{style_file(name).name}: {style_file(name).stat().st_size / 1e6:.2f} MB")
+
+
+def main() -> None:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = p.add_subparsers(required=True)
+    b = commands.add_parser("base")
+    b.add_argument("style", choices=assets.styles()), b.add_argument("--steps", type=int, default=3000)
+    b.add_argument("--learning-rate", type=float, default=1e-3), b.set_defaults(run=base)
+    s = commands.add_parser("styles")
+    s.add_argument("styles", nargs="+", choices=assets.styles()), s.add_argument("--steps", type=int, default=1500)
+    s.add_argument("--base", type=Path, default=BUILD / "night_orchard" / "net.safetensors")
+    s.add_argument("--learning-rate", type=float, default=1e-3), s.set_defaults(run=styles)
+    for command in (b, s):
+        command.add_argument("--photos", type=Path, required=True), command.add_argument("--seed", type=int, default=0)
+    e = commands.add_parser("export")
+    e.add_argument("styles", nargs="+", choices=assets.styles()), e.set_defaults(run=export)
+    a = p.parse_args()
+    a.run(a)
+
+
+if __name__ == "__main__":
+    main()

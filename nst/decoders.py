@@ -1,0 +1,91 @@
+"""VGG-19 run backwards: from the feature maps of one layer to the picture that has them.
+
+AdaIN (1703.06868, section 4) and WCT (1705.08086, section 3.1) change the features of a picture; a decoder makes a picture of
+them again. It mirrors the encoder: reflection padding, nearest upsampling where the encoder pooled, no norm layers (they would
+wash out the very statistics that carry the style), a linear last convolution.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nst import assets, weights
+from nst.vgg import CONVOLUTIONS, VGG19, WIDTHS
+
+LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+
+
+class Decoder(nn.Module):
+    """Features of `layer` in, pictures out: the encoder's convolutions up to that layer, mirrored.
+
+    layer: "relu1_1" … "relu5_1".   widths: the encoder's channels per block.
+    """
+
+    def __init__(self, layer: str = "relu4_1", widths: tuple[int, ...] = WIDTHS["lite"]):
+        super().__init__()
+        if layer not in LAYERS:
+            raise ValueError(f"layer={layer!r}: expected one of {', '.join(LAYERS)}")
+        self.layer, self.widths, self.metadata = layer, tuple(widths), {}
+        self.names = CONVOLUTIONS[: CONVOLUTIONS.index("conv" + layer[4:]) + 1][::-1]
+        for name in self.names:  # conv3_1 of the encoder has widths[1] channels in and widths[2] out: here the other way round
+            block, first = int(name[4]) - 1, name.endswith("_1")
+            out = (widths[block - 1] if block else 3) if first else widths[block]
+            self.add_module(name, nn.Conv2d(widths[block], out, 3, padding=1, padding_mode="reflect"))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, h, w) -> (B, 3, h * 2^(block - 1), w * 2^(block - 1)), about [0, 1] and not clipped."""
+        x = features
+        for name in self.names[:-1]:
+            x = F.relu(self.get_submodule(name)(x))
+            if name.endswith("_1"):
+                x = F.interpolate(x, scale_factor=2.0, mode="nearest")  # where the encoder pooled
+        return self.get_submodule(self.names[-1])(x)
+
+    @classmethod
+    def load(cls, which: str | os.PathLike = "relu4_1", encoder: VGG19 | None = None) -> Decoder:
+        """A trained decoder, frozen, on the CPU.
+
+        which:   "relu1_1" … "relu5_1" (reconstruction, for WCT) or "adain" (trained with AdaIN's losses), which ship for the lite
+            encoder; or a file that `save` wrote.
+        encoder: the one whose features it is to read; ValueError where it was trained with another. None: not checked.
+        """
+        path = decoder_file(which) if which in (*LAYERS, "adain") else Path(which)
+        tensors, metadata = weights.read(path, "decoder")
+        if encoder is not None and metadata["encoder_sha256"] != encoder.sha256:
+            raise ValueError(f"{path}: was trained with another encoder than this one, and cannot read its features")
+        decoder = cls(metadata["layer"], tuple(metadata["widths"]))
+        try:
+            decoder.load_state_dict({k: v.float() for k, v in tensors.items()})
+        except RuntimeError as error:
+            raise ValueError(f"{path}: is not a decoder of {metadata['layer']}: {error}") from error
+        decoder.metadata = metadata
+        return decoder.eval().requires_grad_(False)
+
+    def save(
+        self, path: str | os.PathLike, encoder: VGG19, metadata: dict | None = None, dtype: torch.dtype = torch.float32
+    ) -> None:
+        """Write the weights as safetensors, whole or not at all, with the digest of the encoder whose features they read."""
+        facts = {**self.metadata, **(metadata or {}), "layer": self.layer, "widths": self.widths, "encoder_sha256": encoder.sha256}
+        weights.write(path, "decoder", {k: v.to(dtype) for k, v in self.state_dict().items()}, facts)
+
+
+def decoder_file(which: str) -> Path:
+    """The shipped decoder of a layer, or "adain"."""
+    return assets.data_folder() / "weights" / f"decoder_{which}.safetensors"
+
+
+def padded(picture: Tensor, multiple: int = 16, smallest: int = 32) -> Tensor:
+    """A picture (B, 3, H, W) grown to the right and below until both sides are multiples of `multiple` and not under `smallest`.
+
+    Four poolings halve a size of 257 to 16 and a decoder makes 256 of it: pad before encoding, crop after decoding, and the size
+    stays. The border is mirrored; where the picture is too small for that, its last pixels are repeated.
+    """
+    height, width = (max(smallest, -(-n // multiple) * multiple) for n in picture.shape[-2:])
+    down, right = height - picture.shape[-2], width - picture.shape[-1]
+    mode = "reflect" if down < picture.shape[-2] and right < picture.shape[-1] else "replicate"
+    return F.pad(picture, (0, right, 0, down), mode=mode)

@@ -1,0 +1,228 @@
+"""One loop for everything that is trained here: networks that paint one style, and decoders.
+
+What they share: a model to train, a frozen encoder to learn through, pictures to learn from, and a loss that is a dictionary of
+parts. Hugging Face Accelerate brings device, mixed precision and several processes: a program that calls `train` runs on more of
+them when it is started with `torchrun --nproc-per-node 2 program.py`.
+
+The pictures of a step are a function of (seed, step) alone, so the step is the whole position: a run that was killed goes on from
+its last checkpoint with the losses it would have had.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from torch import Tensor, nn
+
+from nst.datasets import Batch
+from nst.runtime import device, progress
+
+Parts = dict[str, Tensor]
+Loss = Callable[[nn.Module, nn.Module, Batch, int], Parts]  # (model, encoder, batch, step)
+Data = Callable[[int, range], Batch]  # (step, positions within the step's pictures)
+Callback = Callable[[int, dict[str, float], nn.Module], None]
+PRECISIONS = ("no", "bf16", "fp16", "auto")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How to train. Everything but `save_every` and `keep` changes the result, so a run resumes only under the same values."""
+
+    steps: int = 1000
+    batch_size: int = 4  # pictures per process and backward pass
+    accumulate: int = 1  # backward passes per step
+    learning_rate: float = 1e-3
+    warmup: int = 50  # steps over which the learning rate rises from 0
+    hold: float = 0.6  # share of the steps before it falls, along half a cosine, to a fiftieth
+    clip: float = 5.0  # the largest norm of the gradient; more is scaled down
+    precision: str = "auto"  # "no" is float32; "auto" takes bfloat16 where a probe finds it faster
+    seed: int = 0
+    save_every: int = 250
+    keep: int = 2  # checkpoints
+
+    def __post_init__(self):
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision={self.precision!r}: expected one of {', '.join(PRECISIONS)}")
+        for name in ("steps", "batch_size", "accumulate", "save_every", "keep"):
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)!r}: expected a whole number of at least 1")
+        for name in ("learning_rate", "clip"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"{name}={getattr(self, name)!r}: expected a number above 0")
+
+    def learning_rate_at(self, step: int) -> float:
+        """The learning rate of a step counted from 0."""
+        rise = min(1.0, (step + 1) / max(1, self.warmup))
+        falling = max(0.0, step / self.steps - self.hold) / max(1e-9, 1 - self.hold)  # 0 … 1
+        fall = 0.02 + 0.98 * 0.5 * (1 + torch.cos(torch.tensor(torch.pi * falling)).item())
+        return self.learning_rate * rise * fall
+
+
+def train(model: nn.Module, encoder: nn.Module, loss: Loss, data: Data, config: TrainingConfig,
+          folder: str | os.PathLike | None = None, callback: Callback | None = None) -> list[dict[str, float]]:  # fmt: skip
+    """Train `model` in place with Adam and return the losses of every step, those of resumed steps included.
+
+    loss:     (model, encoder, batch, step) -> {part: scalar}; their sum is minimised. It calls model(…) once.
+    data:     (step, positions) -> Batch, the same one for the same arguments (`nst.datasets`).
+    folder:   keeps checkpoints, written whole or not at all; a run that finds one of its own there goes on from it. None: none.
+    callback: called after each step, on the first process, with (step, losses, model), the step counted from 1.
+    Raises FloatingPointError at a loss that is not finite, naming the step, its pictures and the last checkpoint;
+    ValueError where the folder holds the checkpoints of another run.
+    """
+    AcceleratorState._reset_state()  # else a second run in one process could not have another precision
+    accelerator = Accelerator(
+        mixed_precision=_precision(config.precision), cpu=device().type == "cpu", gradient_accumulation_steps=config.accumulate
+    )
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
+    model.train().to(memory_format=torch.channels_last)
+    wrapped, optimizer = accelerator.prepare(model, optimizer)
+    watching = accelerator.prepare_model(encoder.requires_grad_(False).eval(), evaluation_mode=True)
+    checkpoints = Checkpoints(Path(folder), config, accelerator) if folder is not None else None
+    trace = checkpoints.resume() if checkpoints else []
+    bar = progress(config.steps, "training") if accelerator.is_main_process else None
+    if bar is not None:
+        bar.update(len(trace))
+    try:
+        for step, batches in _ahead(data, config, accelerator, start=len(trace)):
+            for group in optimizer.param_groups:
+                group["lr"] = config.learning_rate_at(step)
+            sums: dict[str, Tensor] = {}
+            for batch in batches:
+                with accelerator.accumulate(wrapped):
+                    parts = loss(wrapped, watching, batch.to(accelerator.device), step)
+                    accelerator.backward(sum(parts.values()))
+                    if accelerator.sync_gradients:
+                        accelerator.clip_grad_norm_(wrapped.parameters(), config.clip)
+                    optimizer.step()
+                    optimizer.zero_grad()
+                sums = {k: sums.get(k, 0) + v.detach() / len(batches) for k, v in parts.items()}
+            shown = _mean_over_processes(sums, accelerator)
+            if not all(map(_finite, shown.values())):
+                raise FloatingPointError(_not_finite(step, shown, batches, checkpoints))
+            trace.append(shown)
+            if bar is not None:
+                bar.update()
+                bar.set_postfix({k: f"{v:.3g}" for k, v in shown.items()}, refresh=False)
+            if checkpoints and (len(trace) % config.save_every == 0 or len(trace) == config.steps):
+                checkpoints.save(trace)
+            if callback and accelerator.is_main_process:
+                callback(len(trace), shown, model)
+    finally:
+        if bar is not None:
+            bar.close()
+        for prepared in (wrapped, watching):
+            accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)  # takes the mixed precision off forward again
+    model.eval()
+    return trace
+
+
+def _ahead(data: Data, config: TrainingConfig, accelerator: Accelerator, start: int) -> Iterator[tuple[int, list[Batch]]]:
+    """(step, batches of this process) for each step; the next step's pictures are read while this one computes."""
+    count, rank, size = accelerator.num_processes, accelerator.process_index, config.batch_size
+
+    def read(step: int) -> list[Batch]:
+        firsts = [(part * count + rank) * size for part in range(config.accumulate)]
+        return [data(step, range(first, first + size)) for first in firsts]
+
+    with ThreadPoolExecutor(1) as reader:
+        waiting = reader.submit(read, start) if start < config.steps else None
+        for step in range(start, config.steps):
+            batches = waiting.result()
+            waiting = reader.submit(read, step + 1) if step + 1 < config.steps else None
+            yield step, batches
+
+
+def _mean_over_processes(parts: Parts, accelerator: Accelerator) -> dict[str, float]:
+    values = accelerator.reduce(torch.stack([v.float() for v in parts.values()]), "mean")
+    return dict(zip(parts, values.tolist(), strict=True))
+
+
+def _finite(value: float) -> bool:
+    return abs(value) < float("inf")
+
+
+def _not_finite(step: int, shown: dict[str, float], batches: list[Batch], checkpoints: Checkpoints | None) -> str:
+    parts = ", ".join(f"{k} {v:.4g}" for k, v in shown.items())
+    files = ", ".join(name for batch in batches for name in batch.files)
+    last = checkpoints.latest() if checkpoints else None
+    return f"step {step + 1}: the loss is not finite ({parts}); its pictures: {files}; the last good checkpoint: {last or 'none'}"
+
+
+def _precision(wanted: str) -> str:
+    """What Accelerate is to use; "auto": bfloat16 where a convolution runs faster in it than in float32."""
+    if wanted != "auto":
+        return wanted
+    where, seconds = device(), {}
+    for dtype in (torch.float32, torch.bfloat16):
+        try:
+            x = torch.rand(4, 64, 64, 64, device=where, dtype=dtype).contiguous(memory_format=torch.channels_last)
+            conv = nn.Conv2d(64, 64, 3, device=where, dtype=dtype).to(memory_format=torch.channels_last)
+            for _ in range(12):
+                began = time.perf_counter()
+                conv(x).sum().item()  # a number on the host: the accelerator has finished
+                seconds[dtype] = min(seconds.get(dtype, 1e9), time.perf_counter() - began)
+        except (RuntimeError, NotImplementedError):
+            return "no"
+    return "bf16" if seconds[torch.bfloat16] < 0.8 * seconds[torch.float32] else "no"
+
+
+class Checkpoints:
+    """A folder of checkpoints `step_000250`, each written aside, synced and renamed: there is never half a one."""
+
+    def __init__(self, folder: Path, config: TrainingConfig, accelerator: Accelerator):
+        self.folder, self.config, self.accelerator = folder, config, accelerator
+
+    def latest(self) -> Path | None:
+        return max(self.folder.glob("step_" + "[0-9]" * 6), default=None)
+
+    def save(self, trace: list[dict[str, float]]) -> None:
+        """Model, optimiser, the losses so far and the configuration."""
+        final = self.folder / f"step_{len(trace):06d}"
+        aside = self.folder / f"writing_{final.name}"
+        if self.accelerator.is_main_process:
+            shutil.rmtree(aside, ignore_errors=True)
+            aside.mkdir(parents=True)
+        self.accelerator.wait_for_everyone()
+        self.accelerator.save_state(aside)
+        if self.accelerator.is_main_process:
+            (aside / "run.json").write_text(json.dumps({"config": self._identity(), "trace": trace}))
+            for file in aside.iterdir():
+                with open(file, "rb") as opened:
+                    os.fsync(opened.fileno())
+            shutil.rmtree(final, ignore_errors=True)
+            os.replace(aside, final)
+            for old in sorted(self.folder.glob("step_" + "[0-9]" * 6))[: -self.config.keep]:
+                shutil.rmtree(old)
+        self.accelerator.wait_for_everyone()
+
+    def resume(self) -> list[dict[str, float]]:
+        """Load the last checkpoint, if there is one, and return its losses. ValueError: it is another run's, or broken."""
+        last = self.latest()
+        if last is None:
+            return []
+        try:
+            run = json.loads((last / "run.json").read_text())
+            changed = [k for k, v in self._identity().items() if run["config"].get(k) != v]
+            if not changed:
+                self.accelerator.load_state(last)  # reads safetensors, and the optimiser with weights_only
+        except (OSError, ValueError, RuntimeError, KeyError, EOFError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise ValueError(f"{last}: is not a checkpoint of this model ({reason}); remove it, or name another folder") from error
+        if changed:
+            raise ValueError(f"{last}: was trained with another {', '.join(changed)}; remove it, or name another folder")
+        return run["trace"]
+
+    def _identity(self) -> dict:
+        """What has to be the same for a run to go on as if it had never stopped."""
+        fixed = asdict(replace(self.config, save_every=1, keep=1))
+        return {**fixed, "processes": self.accelerator.num_processes}

@@ -1,0 +1,166 @@
+"""The network is the parameter: Johnson, Alahi & Fei-Fei 2016, "Perceptual Losses for Real-Time Style Transfer" (arXiv 1603.08155).
+
+Train a network once per style, on Gatys' loss; then every picture is one forward pass. With instance normalisation in place of
+batch normalisation (Ulyanov, Vedaldi & Lempitsky 2016, arXiv 1607.08022).
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nst import assets, weights
+from nst.images import check_picture
+from nst.runtime import device
+
+NORMS = {"instance": lambda channels: nn.InstanceNorm2d(channels, affine=True), "batch": nn.BatchNorm2d}
+UPSAMPLINGS = ("nearest", "transposed")
+SMALLEST = 5  # pixels: the first layer's reflection takes four of them
+
+
+class ConvBlock(nn.Module):
+    """Reflection padding, convolution, normalisation, ReLU; `upsample=True` doubles the size first, `stride=2` halves it.
+
+    norm: "instance" or "batch".   upsampling: "nearest" repeats each pixel before the convolution; "transposed" is the paper's
+    fractionally strided convolution, whose uneven overlaps draw a checkerboard.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, upsample: bool = False,
+                 normalize: bool = True, relu: bool = True, norm: str = "instance", upsampling: str = "nearest"):  # fmt: skip
+        super().__init__()
+        if norm not in NORMS:
+            raise ValueError(f"norm={norm!r}: expected one of {', '.join(NORMS)}")
+        if upsampling not in UPSAMPLINGS:
+            raise ValueError(f"upsampling={upsampling!r}: expected one of {', '.join(UPSAMPLINGS)}")
+        self.upsample = upsample and upsampling == "nearest"
+        if upsample and upsampling == "transposed":
+            self.block = nn.Sequential(
+                nn.Identity(), nn.ConvTranspose2d(in_channels, out_channels, kernel_size, 2, kernel_size // 2, output_padding=1)
+            )
+        else:
+            self.block = nn.Sequential(
+                nn.ReflectionPad2d(kernel_size // 2), nn.Conv2d(in_channels, out_channels, kernel_size, stride)
+            )
+        self.norm = NORMS[norm](out_channels) if normalize else None
+        self.relu = relu
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.upsample:
+            x = F.interpolate(x, scale_factor=2.0, mode="nearest")
+        x = self.block(x)
+        x = x if self.norm is None else self.norm(x)
+        return F.relu(x) if self.relu else x
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions whose result is added to their input; no ReLU after the sum."""
+
+    def __init__(self, channels: int, norm: str = "instance"):
+        super().__init__()
+        self.block = nn.Sequential(
+            ConvBlock(channels, channels, kernel_size=3, norm=norm),
+            ConvBlock(channels, channels, kernel_size=3, relu=False, norm=norm),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.block(x) + x
+
+
+class TransformerNet(nn.Module):
+    """A picture in, a painted picture out: three blocks down to a quarter of the size, five residual ones, three blocks up.
+
+    width: channels after the first block; the next two have twice and four times as many. 32 is the article's (1,679,235 weights);
+        the shipped models have 16, a quarter of the weights and a third of the time.
+    norm, upsampling: see `ConvBlock`. With the defaults this is the article's network, with the same names in its state dict.
+    Differs from the paper: no 40-pixel border to be cropped away (reflection in each block instead), resize convolutions, instance
+    norm, a linear last layer in place of tanh, and pictures in [0, 1].
+    """
+
+    def __init__(self, width: int = 32, norm: str = "instance", upsampling: str = "nearest"):
+        super().__init__()
+        if not isinstance(width, int) or width < 1:
+            raise ValueError(f"width={width!r}: expected a whole number of at least 1")
+        self.width, self.norm, self.upsampling, self.metadata = width, norm, upsampling, {}
+        a, b, c = width, 2 * width, 4 * width
+        self.model = nn.Sequential(
+            ConvBlock(3, a, kernel_size=9, norm=norm),
+            ConvBlock(a, b, kernel_size=3, stride=2, norm=norm),
+            ConvBlock(b, c, kernel_size=3, stride=2, norm=norm),
+            *(ResidualBlock(c, norm) for _ in range(5)),
+            ConvBlock(c, b, kernel_size=3, upsample=True, norm=norm, upsampling=upsampling),
+            ConvBlock(b, a, kernel_size=3, upsample=True, norm=norm, upsampling=upsampling),
+            ConvBlock(a, 3, kernel_size=9, normalize=False, relu=False),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 3, H, W) in [0, 1] -> the same size, about [0, 1] and not clipped.
+
+        Two halvings and two doublings make 260 of 257: what is beyond the picture's own size is cut off.
+        """
+        return self.model(x)[..., : x.shape[-2], : x.shape[-1]]
+
+    @torch.no_grad()
+    def stylize(self, content: Tensor) -> Tensor:
+        """Paint pictures (B, 3, H, W), RGB in [0, 1], in this network's style: the same shape, clipped to [0, 1].
+
+        ValueError / TypeError: another shape or dtype, NaN, or a side under 5 px.
+        """
+        if min(check_picture(content, "content").shape[-2:]) < SMALLEST:
+            raise ValueError(f"content: {tuple(content.shape[-2:])} is too small, expected at least {SMALLEST} px on each side")
+        where = next(self.parameters()).device
+        return self(content.to(where, torch.float32).clamp(0, 1)).clamp(0, 1).to(content.device)
+
+    def save(self, path: str | os.PathLike, metadata: dict | None = None, dtype: torch.dtype = torch.float32) -> None:
+        """Write the weights as safetensors, whole or not at all, with the architecture and `metadata` (JSON values)."""
+        facts = {**self.metadata, **(metadata or {}), "width": self.width, "norm": self.norm, "upsampling": self.upsampling}
+        weights.write(path, "transformer_net", {k: v.to(dtype) for k, v in self.state_dict().items()}, facts)
+
+
+def load_style(which: str | os.PathLike) -> TransformerNet:
+    """A trained network, frozen, on `nst.device()`: the name of a shipped style (`shipped_styles()`), or a file that `save` wrote.
+
+    A `.pth` checkpoint trained with the article's code is read as well. Raises FileNotFoundError or ValueError naming the file:
+    not safetensors, cut short, another architecture. Nothing is ever unpickled but tensors.
+    """
+    shipped = shipped_styles()
+    if isinstance(which, str) and which not in shipped and not Path(which).suffix:
+        close = difflib.get_close_matches(which, shipped, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise ValueError(f"unknown style {which!r}: {hint}expected a file, or one of {', '.join(shipped)}")
+    path = style_file(which) if which in shipped else Path(which)
+    tensors, metadata = _read_checkpoint(path) if path.suffix == ".pth" else weights.read(path, "transformer_net")
+    net = TransformerNet(metadata["width"], metadata["norm"], metadata["upsampling"])
+    try:
+        net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
+    except RuntimeError as error:
+        raise ValueError(f"{path}: is not a TransformerNet of width {net.width}: {error}") from error
+    net.metadata = metadata
+    return net.eval().requires_grad_(False).to(device())
+
+
+def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict]:
+    tensors = weights.read_pth(path)
+    first = tensors.get("model.0.block.1.weight")
+    if first is None:
+        raise ValueError(f"{path}: is not a checkpoint of the article's TransformerNet: it has no model.0.block.1.weight")
+    return tensors, {"width": len(first), "norm": "instance", "upsampling": "nearest"}
+
+
+def shipped_styles() -> list[str]:
+    """The styles that a network ships for, in the catalogue's order."""
+    return [name for name in assets.styles() if style_file(name).is_file()]
+
+
+def style_file(name: str) -> Path:
+    """Where the network of a shipped style lies."""
+    return assets.data_folder() / "weights" / f"style_{name}.safetensors"
+
+
+def stylize(content: Tensor, style: str | TransformerNet) -> Tensor:
+    """Paint `content` (B, 3, H, W) in the style of a network, or of a shipped one by name: the same size, [0, 1]."""
+    return (style if isinstance(style, TransformerNet) else load_style(style)).stylize(content)
