@@ -95,7 +95,7 @@ def main() -> None:
     b.add_argument("--learning-rate", type=float, default=1e-3), b.set_defaults(run=base)
     s = commands.add_parser("styles")
     s.add_argument("styles", nargs="+", choices=assets.styles()), s.add_argument("--steps", type=int, default=1500)
-    s.add_argument("--base", type=Path, default=BUILD / "night_orchard" / "net.safetensors")
+    s.add_argument("--base", type=Path, default=BUILD / "base" / "net.safetensors")
     s.add_argument("--learning-rate", type=float, default=1e-3), s.set_defaults(run=styles)
     for command in (b, s):
         command.add_argument("--photos", type=Path, required=True), command.add_argument("--seed", type=int, default=0)

@@ -1,0 +1,107 @@
+"""Match mean and standard deviation, decode: Huang & Belongie 2017, "Arbitrary Style Transfer in Real-time with Adaptive Instance
+Normalization" (arXiv 1703.06868).
+
+Instance normalisation gives every channel of a picture's features a learned mean and standard deviation, one pair per style.
+AdaIN takes the pair from the features of a style picture instead: any style, with nothing to learn but the way back to a picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from nst import controls, losses
+from nst.datasets import Batch
+from nst.decoders import Decoder, padded
+from nst.images import check_picture
+from nst.runtime import device
+from nst.vgg import VGG19
+
+LAYER = "relu4_1"
+STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+EPSILON = 1e-5  # added to the variance, inside the root: outside, a dead channel's gradient would be NaN
+
+
+def mean_and_std(features: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """(B, C, H, W) -> mean and standard deviation (B, C, 1, 1) over the positions, or over those of a mask (B or 1, 1, H, W).
+
+    The variance is the biased one (divided by H W): a map of one position has the variance 0, not NaN.
+    """
+    share = torch.ones_like(features[:, :1]) if mask is None else mask.to(features).expand(len(features), -1, -1, -1)
+    share = share / share.sum((2, 3), keepdim=True).clamp_min(1e-8)  # (B, 1, H, W), sums to 1
+    mean = (share * features).sum((2, 3), keepdim=True)
+    variance = (share * (features - mean).square()).sum((2, 3), keepdim=True)
+    return mean, (variance + EPSILON).sqrt()
+
+
+def adaptive_instance_norm(content_features: Tensor, style_features: Tensor, mask: Tensor | None = None) -> Tensor:
+    """AdaIN(x, y) = std(y) (x - mean(x)) / std(x) + mean(y), channel by channel (eq. 8).
+
+    content_features (B, C, H, W), style_features (B or 1, C, H', W') -> (B, C, H, W).
+    mask (1, 1, H, W): the positions whose mean and standard deviation are taken as x's. ValueError: another number of channels.
+    """
+    if content_features.shape[1] != style_features.shape[1]:
+        raise ValueError(f"style_features: expected {content_features.shape[1]} channels, got {style_features.shape[1]}")
+    mean, std = mean_and_std(content_features, mask)
+    style_mean, style_std = mean_and_std(style_features)
+    return style_std * (content_features - mean) / std + style_mean
+
+
+def stylize(content: Tensor, style: Tensor | Sequence[Tensor], alpha: float = 1.0, style_weights: Sequence[float] | None = None,
+            masks: Sequence[Tensor] | None = None, preserve_color: bool | str = False, encoder: VGG19 | None = None,
+            decoder: Decoder | None = None) -> Tensor:  # fmt: skip
+    """Paint `content` (B, 3, H, W) in the manner of `style` (1, 3, H', W'): the content's size, both RGB in [0, 1].
+
+    style:   a picture, or a list of them, mixed by `style_weights` (equal if None) or each within its mask of `masks` (1, 1, H, W).
+    alpha:   0 gives the content's reconstruction, 1 the whole style; it blends the features before they are decoded (section 6.2).
+    preserve_color: see `controls.run`.
+    encoder, decoder: the lite encoder and the decoder trained with AdaIN's losses on it, on `nst.device()`, if None.
+    ValueError / TypeError: a picture of another shape or dtype, alpha outside [0, 1], weights or masks that do not fit.
+    """
+    controls.check_share("alpha", alpha)
+    mix = controls.StyleMix.of(check_picture(content, "content"), style, style_weights, masks)
+    encoder = encoder if encoder is not None else VGG19.load("lite").to(device())
+    decoder = decoder if decoder is not None else Decoder.load("adain", encoder).to(device())
+
+    @torch.no_grad()
+    def paint(content: Tensor, mix: controls.StyleMix) -> Tensor:
+        features = encoder(padded(content), [LAYER])[LAYER]  # (B, C, H/8, W/8)
+        styles = [encoder(padded(picture), [LAYER])[LAYER] for picture in mix.styles]
+        painted = mix.blend(features, styles, adaptive_instance_norm)
+        return decoder(torch.lerp(features, painted, alpha))
+
+    return controls.run(paint, content, mix, preserve_color, next(encoder.parameters()).device)
+
+
+class AdaINLoss:
+    """`loss(decoder, encoder, batch, step)` for `nst.training.train`: is what the decoder makes of AdaIN's features what they say?
+
+    content: the distance of the result's relu4_1 from t = AdaIN(f(c), f(s)) (eq. 12); style: that of its means and standard
+    deviations at relu1_1 … relu4_1 from the style's (eq. 13). range: what lies outside [0, 1].
+    Differs from the paper: each distance is relative to the variance of what it should be, so that the weight holds for every
+    encoder.
+    """
+
+    def __init__(self, style_weight: float = 10.0, range_weight: float = 10.0):
+        self.style_weight, self.range_weight = style_weight, range_weight
+
+    def __call__(self, decoder: nn.Module, encoder: nn.Module, batch: Batch, step: int) -> dict[str, Tensor]:
+        content, styles = encoder(batch.content, [LAYER])[LAYER], encoder(batch.style, STYLE_LAYERS)
+        target = adaptive_instance_norm(content, styles[LAYER])
+        output = decoder(target)
+        found = encoder(output, STYLE_LAYERS)
+        return {
+            "content": losses.content_loss(found[LAYER], target),
+            "style": self.style_weight * sum(statistics_loss(found[k], styles[k]) for k in STYLE_LAYERS) / len(STYLE_LAYERS),
+            "range": self.range_weight * (output - output.clamp(0, 1)).square().mean(),
+        }
+
+
+def statistics_loss(features: Tensor, style_features: Tensor) -> Tensor:
+    """Mean over channels of (mean - mean_s)^2 + (std - std_s)^2, divided by the mean of std_s^2, averaged over the batch."""
+    mean, std = mean_and_std(features)
+    style_mean, style_std = mean_and_std(style_features)
+    squares = ((mean - style_mean).square() + (std - style_std).square()).mean((1, 2, 3))
+    return (squares / style_std.square().mean((1, 2, 3))).mean()

@@ -1,0 +1,124 @@
+"""Match the covariance, decode: Li, Fang, Yang, Wang, Lu & Yang 2017, "Universal Style Transfer via Feature Transforms" (arXiv
+1705.08086).
+
+AdaIN matches each channel's mean and variance; WCT matches the covariances between the channels as well: whiten the content's
+features, colour them with the style's covariance, and decode; from the deepest layer up, each level on the picture of the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from nst import controls
+from nst.decoders import LAYERS, Decoder, padded
+from nst.images import check_picture
+from nst.runtime import device
+from nst.vgg import VGG19
+
+LEVELS = (5, 4, 3, 2, 1)
+CUT = 1e-5  # eigenvalues below this share of the largest are nothing but noise
+
+
+def mean_and_covariance(features: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """(B, C, H, W) -> mean (B, C, 1) and covariance (B, C, C) over the positions, in float64 on the CPU.
+
+    mask (1, 1, H, W) weighs the positions. The covariance is the unbiased one, divided by the number of positions less one.
+    """
+    flat = features.flatten(2).double().cpu()  # (B, C, HW)
+    weights = torch.ones_like(flat[:1, :1]) if mask is None else mask.flatten(2).double().cpu()  # (1, 1, HW)
+    total = weights.sum().clamp_min(1e-8)
+    mean = (weights * flat).sum(2, keepdim=True) / total
+    centred = flat - mean
+    return mean, (weights * centred) @ centred.mT / (total - 1).clamp_min(1e-8 if mask is None else 1.0)
+
+
+def power_of(covariance: Tensor, exponent: float) -> Tensor:
+    """A covariance matrix (B, C, C) to the power of 1/2 or -1/2, on its range: E diag(lambda^exponent) E^T.
+
+    Eigenvalues under CUT times the largest count as zero and stay zero: of H W positions at most H W - 1 directions are known.
+    Differs from the paper's code: it cuts at 1e-5 as such, which depends on the scale of the features.
+    """
+    values, vectors = torch.linalg.eigh(covariance)  # ascending
+    real = values > (CUT * values[:, -1:]).clamp_min(1e-12)
+    powers = torch.where(real, values.clamp_min(1e-12) ** exponent, 0)
+    return vectors * powers[:, None, :] @ vectors.mT
+
+
+def whiten(features: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Features (B, C, H, W) turned and scaled until their covariance is the identity (section 3.2, eq. 2); mean 0, float64, CPU."""
+    mean, covariance = mean_and_covariance(features, mask)
+    return (power_of(covariance, -0.5) @ (features.flatten(2).double().cpu() - mean)).reshape(features.shape)
+
+
+def colour(whitened: Tensor, style_features: Tensor) -> Tensor:
+    """Whitened features (B, C, H, W) given the mean and covariance of style features (B or 1, C, H', W') (eq. 3); float64, CPU."""
+    mean, covariance = mean_and_covariance(style_features)
+    return (power_of(covariance, 0.5) @ whitened.flatten(2) + mean).reshape(whitened.shape)
+
+
+def whiten_and_colour(content_features: Tensor, style_features: Tensor, mask: Tensor | None = None) -> Tensor:
+    """The whole transform: (B, C, H, W) and (B or 1, C, H', W') -> (B, C, H, W), in the content features' dtype and place.
+
+    mask (1, 1, H, W): the positions whose statistics are taken as the content's. ValueError: another number of channels.
+    """
+    if content_features.shape[1] != style_features.shape[1]:
+        raise ValueError(f"style_features: expected {content_features.shape[1]} channels, got {style_features.shape[1]}")
+    return colour(whiten(content_features, mask), style_features).to(content_features)
+
+
+def stylize(content: Tensor, style: Tensor | Sequence[Tensor], alpha: float = 0.6, levels: Sequence[int] = LEVELS,
+            style_weights: Sequence[float] | None = None, masks: Sequence[Tensor] | None = None,
+            preserve_color: bool | str = False, encoder: VGG19 | None = None,
+            decoders: Mapping[int, Decoder] | None = None) -> Tensor:  # fmt: skip
+    """Paint `content` (B, 3, H, W) in the manner of `style` (1, 3, H', W'): the content's size, both RGB in [0, 1].
+
+    style:   a picture, or a list of them, mixed by `style_weights` (equal if None) or each within its mask of `masks` (1, 1, H, W).
+    alpha:   at each level, 0 gives the reconstruction, 1 the whole style (section 3.3, eq. 4; the paper takes 0.6).
+    levels:  the layers relu5_1 … relu1_1 in the order in which they are matched; each level reads the last one's picture.
+    preserve_color: see `controls.run`.
+    encoder, decoders: the lite encoder and its shipped reconstruction decoders {level: decoder}, on `nst.device()`, if None.
+    ValueError / TypeError: a picture of another shape or dtype, alpha outside [0, 1], unknown levels, weights or masks that do
+    not fit.
+    """
+    controls.check_share("alpha", alpha)
+    mix = controls.StyleMix.of(check_picture(content, "content"), style, style_weights, masks)
+    encoder, decoders = _networks(levels, encoder, decoders)
+
+    @torch.no_grad()
+    def paint(content: Tensor, mix: controls.StyleMix) -> Tensor:
+        x = padded(content)
+        for level in levels:
+            layer = LAYERS[level - 1]
+            features = encoder(x, [layer])[layer]
+            styles = [encoder(padded(picture), [layer])[layer] for picture in mix.styles]
+            x = decoders[level](torch.lerp(features, mix.blend(features, styles, whiten_and_colour), alpha)).clamp(0, 1)
+        return x
+
+    return controls.run(paint, content, mix, preserve_color, next(encoder.parameters()).device)
+
+
+def synthesize(style: Tensor, size: tuple[int, int] = (256, 256), passes: int = 3, seed: int = 0, encoder: VGG19 | None = None,
+               decoders: Mapping[int, Decoder] | None = None) -> Tensor:  # fmt: skip
+    """A texture (1, 3, *size) with the style's statistics, from noise: all levels at alpha 1, three passes as in section 4.3.
+
+    Another seed gives another texture of the same hand.
+    """
+    texture = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(seed))
+    for _ in range(passes):
+        texture = stylize(texture, style, alpha=1.0, encoder=encoder, decoders=decoders)
+    return texture
+
+
+def _networks(levels: Sequence[int], encoder: VGG19 | None, decoders: Mapping[int, Decoder] | None) -> tuple[VGG19, Mapping]:
+    if not levels or any(level not in LEVELS for level in levels):
+        raise ValueError(f"levels={levels!r}: expected some of 5, 4, 3, 2, 1")
+    encoder = encoder if encoder is not None else VGG19.load("lite").to(device())
+    if decoders is None:
+        decoders = {level: Decoder.load(LAYERS[level - 1], encoder).to(device()) for level in levels}
+    missing = [level for level in levels if level not in decoders]
+    if missing:
+        raise ValueError(f"decoders: there is none for level {missing[0]}; it has {', '.join(map(str, decoders))}")
+    return encoder, decoders
