@@ -74,7 +74,7 @@ class Crops:
 
     def _crop(self, picture: Tensor, rng: random.Random, size: int) -> Tensor:
         short = min(picture.shape[1:])
-        side = round(short * rng.uniform(min(1.0, max(self.zoom, min(size / short, 1) * self.zoom)), 1))
+        side = round(short * rng.uniform(self.zoom, 1))
         top, left = (rng.randint(0, n - side) for n in picture.shape[1:])
         x = picture[None, :, top : top + side, left : left + side].float() / 255
         x = F.interpolate(x, size=(size, size), mode="bilinear", antialias=True)[0]  # (3, S, S)

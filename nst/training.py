@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from nst.datasets import Batch
@@ -76,6 +78,7 @@ def train(model: nn.Module, encoder: nn.Module, loss: Loss, data: Data, config: 
     data:     (step, positions) -> Batch, the same one for the same arguments (`nst.datasets`).
     folder:   keeps checkpoints, written whole or not at all; a run that finds one of its own there goes on from it. None: none.
     callback: called after each step, on the first process, with (step, losses, model), the step counted from 1.
+    A step whose loss is finite and whose gradient is not leaves the model as it is.
     Raises FloatingPointError at a loss that is not finite, naming the step, its pictures and the last checkpoint;
     ValueError where the folder holds the checkpoints of another run.
     """
@@ -102,7 +105,9 @@ def train(model: nn.Module, encoder: nn.Module, loss: Loss, data: Data, config: 
                     parts = loss(wrapped, watching, batch.to(accelerator.device), step)
                     accelerator.backward(sum(parts.values()))
                     if accelerator.sync_gradients:
-                        accelerator.clip_grad_norm_(wrapped.parameters(), config.clip)
+                        norm = accelerator.clip_grad_norm_(wrapped.parameters(), config.clip)
+                        if not torch.isfinite(norm):  # a flat crop through a chain of norm layers: 1 / 0.003 for each of them
+                            optimizer.zero_grad()  # no gradient, no step
                     optimizer.step()
                     optimizer.zero_grad()
                 sums = {k: sums.get(k, 0) + v.detach() / len(batches) for k, v in parts.items()}
@@ -215,7 +220,7 @@ class Checkpoints:
             changed = [k for k, v in self._identity().items() if run["config"].get(k) != v]
             if not changed:
                 self.accelerator.load_state(last)  # reads safetensors, and the optimiser with weights_only
-        except (OSError, ValueError, RuntimeError, KeyError, EOFError) as error:
+        except (OSError, ValueError, RuntimeError, KeyError, EOFError, SafetensorError, pickle.UnpicklingError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise ValueError(f"{last}: is not a checkpoint of this model ({reason}); remove it, or name another folder") from error
         if changed:

@@ -1,0 +1,95 @@
+"""nst.datasets: the pictures of a step are a function of (seed, step, position); broken files are skipped and named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+import nst
+from nst.datasets import Crops, Pairs, offline_files, picture_files
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "deep").mkdir()
+    for k, name in enumerate(("a.png", "b.jpg", "deep/c.PNG")):
+        nst.save_image(torch.rand(3, 40 + 7 * k, 50), tmp_path / name)
+    (tmp_path / "notes.txt").write_text("not a picture")
+    return tmp_path
+
+
+def test_files_of_a_folder_in_order(folder: Path):
+    assert [f.name for f in picture_files(folder)] == ["a.png", "b.jpg", "c.PNG"]
+
+
+def test_a_step_has_its_pictures_whatever_came_before(folder: Path):
+    files = picture_files(folder)
+    whole = Crops(files, 16, read=32, seed=3)(5, range(8))
+    whole_later = Crops(files, 16, read=32, seed=3)
+    whole_later(4, range(8))
+    torch.testing.assert_close(whole_later(5, range(8)).content, whole.content)
+    second = Crops(files, 16, read=32, seed=3)(5, range(4, 8))  # another process
+    torch.testing.assert_close(second.content, whole.content[4:])
+    assert second.files == whole.files[4:]
+    assert not torch.equal(Crops(files, 16, read=32, seed=4)(5, range(8)).content, whole.content)
+
+
+def test_crops_are_pieces_of_their_picture(folder: Path):
+    ramp = torch.linspace(0, 1, 64).expand(1, 3, 64, 64)  # brighter to the right, a quarter per 16 px
+    nst.save_image(ramp, folder / "ramp.png")
+    crops = Crops([folder / "ramp.png"], 32, read=64, zoom=0.5)(0, range(40)).content
+    widths = (crops[:, 0, 0, -1] - crops[:, 0, 0, 0]).abs() * 63 / 31 * 32 / 63  # side of the crop in units of the picture
+    assert crops.shape == (40, 3, 32, 32) and widths.min() > 0.45 and widths.max() < 1.05 and widths.std() > 0.05
+    rising = crops[:, 0, 0, -1] > crops[:, 0, 0, 0]
+    assert 5 < int(rising.sum()) < 35  # some are flipped
+    torch.testing.assert_close(crops[:, :, 0], crops[:, :, -1], atol=0.02, rtol=0)
+
+
+def test_size_may_depend_on_the_step(folder: Path):
+    crops = Crops(picture_files(folder), lambda step: 16 if step < 9 else 24, read=32)
+    assert crops(8, range(2)).content.shape[-1] == 16 and crops(9, range(2)).content.shape[-1] == 24
+
+
+def test_colours_change_on_request_only(folder: Path):
+    plain, strong = (Crops(picture_files(folder), 16, read=32, colour=c)(0, range(4)).content for c in (0, 1))
+    assert not torch.allclose(plain, strong, atol=0.01) and strong.min() >= 0 and strong.max() <= 1
+
+
+def test_a_broken_picture_is_skipped_named_and_counted(folder: Path):
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8 not a picture")
+    crops = Crops(picture_files(folder), 16, read=32)
+    with pytest.warns(UserWarning, match=r"skipped \(1 so far\).*broken.jpg"):
+        batches = [crops(step, range(4)) for step in range(8)]
+    assert list(crops.skipped) == [str(folder / "broken.jpg")]
+    assert not any(Path(name).name == "broken.jpg" for batch in batches for name in batch.files)
+    fresh = Crops(picture_files(folder), 16, read=32)  # a run that resumes at step 7 draws the same pictures
+    with pytest.warns(UserWarning, match="broken.jpg"):
+        again = [fresh(step, range(4)) for step in (7, *range(7))][0]
+    torch.testing.assert_close(again.content, batches[7].content)
+
+
+def test_folders_without_pictures(tmp_path: Path):
+    with pytest.raises(ValueError, match="holds no pictures"):
+        picture_files(tmp_path)
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        picture_files(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="files is empty"):
+        Crops([])
+    (tmp_path / "only.png").write_bytes(b"broken")
+    with pytest.warns(UserWarning, match="only.png"), pytest.raises(ValueError, match="none of 100 pictures.*only.png"):
+        Crops([tmp_path / "only.png"], 16)(0, range(1))
+
+
+def test_pairs_draw_content_and_style(folder: Path):
+    files = picture_files(folder)
+    content, style = Crops(files, 16, read=32, seed=0), Crops(files, 16, read=32, seed=1)
+    batch = Pairs(content, style)(2, range(3))
+    torch.testing.assert_close(batch.content, content(2, range(3)).content)
+    torch.testing.assert_close(batch.style, style(2, range(3)).content)
+    assert len(batch.files) == 6
+
+
+def test_offline_photographs_are_there():
+    assert len(offline_files()) == 5 and all(path.is_file() for path in offline_files())

@@ -1,0 +1,265 @@
+"""nst.training: exact resume after a kill, several processes, accumulation, and what happens when things go wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import nst
+from nst.datasets import Batch
+from nst.training import TrainingConfig, train
+from nst.transformer_net import TransformerNet
+
+
+class Noise:
+    """Pictures that are a function of the step and the position: the smallest data set there is."""
+
+    def __call__(self, step: int, positions: range) -> Batch:
+        pictures = [torch.rand(3, 12, 12, generator=torch.Generator().manual_seed(1000 * step + p)) for p in positions]
+        return Batch(torch.stack(pictures), None, [f"noise {step} {p}" for p in positions])
+
+
+def to_grey(net: nn.Module, encoder: nn.Module, batch: Batch, step: int) -> dict[str, torch.Tensor]:
+    output = net(batch.content)
+    return {"grey": (output - batch.content.mean(1, keepdim=True)).square().mean(), "small": 1e-3 * output.square().mean()}
+
+
+def small(**changes) -> TrainingConfig:
+    return TrainingConfig(**{"steps": 8, "batch_size": 2, "save_every": 3, "precision": "no", "warmup": 2, **changes})
+
+
+def net() -> TransformerNet:
+    torch.manual_seed(7)
+    return TransformerNet(2)
+
+
+def run(config: TrainingConfig, **others) -> tuple[list[dict[str, float]], TransformerNet]:
+    model = net()
+    return train(model, nn.Identity(), to_grey, Noise(), config, **others), model
+
+
+def test_it_learns_and_tells():
+    seen = []
+    trace, model = run(small(steps=60, learning_rate=1e-2), callback=lambda step, parts, model: seen.append((step, parts)))
+    assert [step for step, _ in seen] == list(range(1, 61)) and [parts for _, parts in seen] == trace
+    assert list(trace[0]) == ["grey", "small"] and trace[-1]["grey"] < 0.5 * trace[0]["grey"]
+    assert not model.training and type(model.forward(torch.rand(1, 3, 12, 12))) is torch.Tensor
+
+
+def test_the_same_seed_gives_the_same_run():
+    (first, a), (second, b) = run(small()), run(small())
+    assert first == second and all(torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
+
+
+def test_learning_rate():
+    config = small(steps=100, learning_rate=2.0, warmup=10, hold=0.6)
+    assert config.learning_rate_at(0) == pytest.approx(0.2) and config.learning_rate_at(9) == pytest.approx(2.0)
+    assert config.learning_rate_at(60) == pytest.approx(2.0)
+    assert config.learning_rate_at(80) == pytest.approx(2.0 * (0.02 + 0.98 * 0.5))  # half way down half a cosine
+    assert config.learning_rate_at(100) == pytest.approx(0.04)
+
+
+def test_the_first_steps_are_adams():
+    """Against torch's Adam driven by hand."""
+    trace, model = run(small(steps=3, clip=1e9))
+    other, data, config = net().to(memory_format=torch.channels_last), Noise(), small(steps=3)
+    optimizer = torch.optim.Adam(other.parameters())
+    for step in range(3):
+        optimizer.param_groups[0]["lr"] = config.learning_rate_at(step)
+        parts = to_grey(other, None, data(step, range(2)), step)
+        optimizer.zero_grad()
+        sum(parts.values()).backward()
+        optimizer.step()
+        assert trace[step]["grey"] == pytest.approx(float(parts["grey"].detach()), rel=1e-5)
+    for a, b in zip(model.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_accumulating_is_a_larger_batch():
+    twice, _ = run(small(steps=2, batch_size=2, accumulate=2))
+    once, _ = run(small(steps=2, batch_size=4))
+    assert [t["grey"] for t in twice] == pytest.approx([t["grey"] for t in once], rel=1e-5)
+
+
+def test_half_precision_and_back():
+    encoder = nst.VGG19.load("lite")
+    before = encoder(torch.rand(1, 3, 32, 32), ["relu1_1"])["relu1_1"].dtype
+    trace = train(net(), encoder, to_grey, Noise(), small(precision="bf16"))
+    full, _ = run(small())  # another precision in the same process
+    assert trace[0]["grey"] == pytest.approx(full[0]["grey"], rel=0.05) and trace[0] != full[0]
+    assert encoder(torch.rand(1, 3, 32, 32), ["relu1_1"])["relu1_1"].dtype == before == torch.float32
+    assert encoder.forward.__func__ is nst.VGG19.forward  # nothing is left wrapped around it
+
+
+# --- checkpoints ------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_goes_on_from_its_checkpoint(tmp_path: Path):
+    whole, finished = run(small())
+
+    class Enough(Exception):
+        pass
+
+    def stop(step, parts, model):
+        if step == 5:
+            raise Enough
+
+    with pytest.raises(Enough):
+        run(small(), folder=tmp_path, callback=stop)
+    assert [p.name for p in tmp_path.iterdir()] == ["step_000003"]
+    resumed, model = run(small(), folder=tmp_path)
+    assert resumed == whole and all(torch.equal(a, b) for a, b in zip(model.parameters(), finished.parameters(), strict=True))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["step_000006", "step_000008"]  # `keep` is two
+    again, _ = run(small(), folder=tmp_path)  # nothing is left to do
+    assert again == whole
+
+
+KILLED = """
+    import sys
+    sys.path.insert(0, {tests!r})
+    from test_training import *
+    def tell(step, parts, model):
+        print(step, flush=True)
+        time.sleep(0.1)
+    run(small(steps=40), folder={folder!r}, callback=tell)
+"""
+
+
+@pytest.mark.slow
+def test_kill_and_resume(tmp_path: Path):
+    """kill -9 in the middle of a run; the losses after the resume are those of an uninterrupted run, to the last bit."""
+    program = textwrap.dedent(KILLED.format(tests=str(Path(__file__).parent), folder=str(tmp_path)))
+    environment = {**os.environ, "NST_PROGRESS": "0"}
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=environment)
+    for line in process.stdout:
+        if int(line) == 8:
+            process.send_signal(signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+            break
+    process.stdout.close()
+    process.wait()
+    assert (tmp_path / "step_000006").is_dir() and not (tmp_path / "step_000040").exists()
+    resumed, _ = run(small(steps=40), folder=tmp_path)
+    whole, _ = run(small(steps=40))
+    assert resumed == whole
+
+
+def test_half_a_checkpoint_is_never_used(tmp_path: Path):
+    run(small(steps=3), folder=tmp_path)
+    (tmp_path / "step_000003").rename(tmp_path / "writing_step_000003")  # as a kill in the middle of writing leaves it
+    trace, _ = run(small(steps=3), folder=tmp_path)
+    assert len(trace) == 3 and (tmp_path / "step_000003").is_dir()
+
+
+def test_checkpoints_of_another_run_are_refused(tmp_path: Path):
+    run(small(steps=3), folder=tmp_path)
+    with pytest.raises(ValueError, match="step_000003: was trained with another learning_rate, seed"):
+        run(small(steps=3, learning_rate=0.5, seed=1), folder=tmp_path)
+    run(small(steps=3, save_every=1, keep=5), folder=tmp_path)  # these change nothing that is learned
+    with pytest.raises(ValueError, match="step_000003: is not a checkpoint of this model"):
+        train(TransformerNet(3), nn.Identity(), to_grey, Noise(), small(steps=3), tmp_path)
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "optimizer.bin", "run.json"])
+def test_a_broken_checkpoint_is_named(tmp_path: Path, file: str):
+    run(small(steps=3), folder=tmp_path)
+    broken = tmp_path / "step_000003" / file
+    broken.write_bytes(broken.read_bytes()[:40])
+    with pytest.raises(ValueError, match="step_000003: is not a checkpoint of this model"):
+        run(small(steps=3), folder=tmp_path)
+
+
+# --- trouble ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path):
+    def breaks(net, encoder, batch, step):
+        return {"grey": net(batch.content).mean() * (float("nan") if step == 4 else 1.0)}
+
+    with pytest.raises(FloatingPointError, match=r"step 5: .*\(grey nan\); its pictures: noise 4 0, noise 4 1; .*step_000003"):
+        train(net(), nn.Identity(), breaks, Noise(), small(), tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["step_000003"]
+
+
+def test_a_gradient_that_is_not_finite_changes_nothing():
+    """A flat crop through a chain of norm layers can do it, with a loss that looks innocent."""
+
+    class Steep(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx, gradient):
+            return gradient * float("inf")
+
+    def steep(net, encoder, batch, step):
+        parts = to_grey(net, encoder, batch, step)
+        return {k: Steep.apply(v) for k, v in parts.items()} if step == 1 else parts
+
+    before = []
+    model = net()
+    train(model, nn.Identity(), steep, Noise(), small(steps=2),
+          callback=lambda step, parts, model: before.append([p.detach().clone() for p in model.parameters()]))  # fmt: skip
+    assert all(torch.equal(a, b) for a, b in zip(*before, strict=True))
+
+
+@pytest.mark.parametrize(("changes", "said"), [({"steps": 0}, "steps=0"), ({"batch_size": 1.5}, "batch_size=1.5"),
+                                               ({"precision": "fp8"}, "precision='fp8'"), ({"learning_rate": 0}, "learning_rate=0"),
+                                               ({"clip": float("nan")}, "clip=nan")])  # fmt: skip
+def test_bad_configurations(changes: dict, said: str):
+    with pytest.raises(ValueError, match=said):
+        small(**changes)
+
+
+# --- several processes ------------------------------------------------------------------------------------------------------------
+
+TWO = """
+    import sys
+    sys.path.insert(0, {tests!r})
+    from test_training import *
+    model, gradients = net(), {{}}
+    torch.optim.Adam.step, step = (lambda self, *a, **k: (note(), step(self, *a, **k))[1]), torch.optim.Adam.step
+    def note():
+        gradients.update({{n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}})
+    trace = train(model, nn.Identity(), to_grey, Noise(), small(steps=1, batch_size={batch}, clip=1e9))
+    rank = os.environ.get("RANK", "0")
+    torch.save({{"gradients": gradients, "weights": model.state_dict(), "trace": trace}}, {folder!r} + "/{name}" + rank + ".pt")
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_are_one_with_twice_the_batch(tmp_path: Path):
+    found = {}
+    torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    for name, batch, command in (("one", 4, []), ("two", 2, torchrun)):
+        program, tests = tmp_path / f"{name}.py", str(Path(__file__).parent)
+        text = TWO.format(tests=tests, batch=batch, folder=str(tmp_path), name=name)
+        program.write_text(textwrap.dedent(text))
+        environment = {**os.environ, "NST_PROGRESS": "0", "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "NST_DEVICE": "cpu"}
+        done = subprocess.run([sys.executable, *command, str(program)], env=environment, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr[-3000:]
+    found = {name: torch.load(tmp_path / f"{name}.pt", weights_only=True) for name in ("one0", "two0", "two1")}
+    assert len(found["one0"]["gradients"]) == len(list(net().parameters()))
+    for name, alone in found["one0"]["gradients"].items():
+        if name.endswith("block.1.bias") and not name.startswith("model.10"):
+            continue  # a norm layer follows and takes every constant out: its gradient is zero but for rounding
+        together = found["two0"]["gradients"][name]
+        assert (together - alone).norm() <= 1e-5 * alone.norm(), name
+    assert all(torch.equal(a, found["two1"]["weights"][k]) for k, a in found["two0"]["weights"].items())
+    assert found["two0"]["trace"][0]["grey"] == pytest.approx(found["one0"]["trace"][0]["grey"], rel=1e-5)
+
+
+def test_run_json_says_what_the_run_was(tmp_path: Path):
+    trace, _ = run(small(steps=3), folder=tmp_path)
+    run_file = json.loads((tmp_path / "step_000003" / "run.json").read_text())
+    assert run_file["trace"] == trace and run_file["config"]["learning_rate"] == 1e-3

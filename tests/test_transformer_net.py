@@ -1,0 +1,209 @@
+"""nst.transformer_net against the article's own definition, restated here; its options; its files."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import nst
+from nst.transformer_net import ConvBlock, TransformerNet, load_style, shipped_styles, stylize
+
+SHIPPED = shipped_styles()
+
+
+class ArticleConvBlock(nn.Module):
+    def __init__(self, in_channels, out_channels, kernel_size, stride=1, upsample=False, normalize=True, relu=True):
+        super().__init__()
+        self.upsample = upsample
+        self.block = nn.Sequential(nn.ReflectionPad2d(kernel_size // 2), nn.Conv2d(in_channels, out_channels, kernel_size, stride))
+        self.norm = nn.InstanceNorm2d(out_channels, affine=True) if normalize else None
+        self.relu = relu
+
+    def forward(self, x):
+        if self.upsample:
+            x = F.interpolate(x, scale_factor=2)
+        x = self.block(x)
+        if self.norm is not None:
+            x = self.norm(x)
+        if self.relu:
+            x = F.relu(x)
+        return x
+
+
+class ArticleResidualBlock(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.block = nn.Sequential(
+            ArticleConvBlock(channels, channels, 3), ArticleConvBlock(channels, channels, 3, relu=False)
+        )
+
+    def forward(self, x):
+        return self.block(x) + x
+
+
+class ArticleNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.model = nn.Sequential(
+            ArticleConvBlock(3, 32, 9),
+            ArticleConvBlock(32, 64, 3, 2),
+            ArticleConvBlock(64, 128, 3, 2),
+            *(ArticleResidualBlock(128) for _ in range(5)),
+            ArticleConvBlock(128, 64, 3, upsample=True),
+            ArticleConvBlock(64, 32, 3, upsample=True),
+            ArticleConvBlock(32, 3, 9, normalize=False, relu=False),
+        )
+
+    def forward(self, x):
+        return self.model(x)
+
+
+@pytest.fixture(scope="module")
+def article() -> ArticleNet:
+    torch.manual_seed(1)
+    return ArticleNet().eval().requires_grad_(False)
+
+
+def test_it_is_the_articles_network(article: ArticleNet):
+    net = TransformerNet()
+    assert sum(p.numel() for p in net.parameters()) == 1_679_235
+    assert {k: v.shape for k, v in net.state_dict().items()} == {k: v.shape for k, v in article.state_dict().items()}
+
+
+def test_a_checkpoint_of_the_article_gives_the_same_pictures(article: ArticleNet, tmp_path: Path):
+    torch.save(article.state_dict(), tmp_path / "article.pth")
+    net, x = load_style(tmp_path / "article.pth").cpu(), torch.rand(2, 3, 40, 48)
+    torch.testing.assert_close(net(x), article(x))
+    odd = torch.rand(1, 3, 41, 35)
+    torch.testing.assert_close(net(odd), article(odd)[..., :41, :35])
+
+
+@pytest.mark.parametrize("size", [(5, 5), (6, 9), (33, 40), (257, 191)])
+@pytest.mark.parametrize("upsampling", ["nearest", "transposed"])
+def test_the_size_stays(size: tuple[int, int], upsampling: str):
+    assert TransformerNet(2, upsampling=upsampling)(torch.rand(1, 3, *size)).shape == (1, 3, *size)
+
+
+def test_instance_norm_paints_a_batch_like_its_singles():
+    x = torch.rand(3, 3, 24, 20)
+    net = TransformerNet(4).train()
+    torch.testing.assert_close(net(x)[1:2], net(x[1:2]), rtol=1e-3, atol=1e-5)
+    batch = TransformerNet(4, norm="batch").train()
+    assert not torch.allclose(batch(x)[1:2], batch(x[1:2]), atol=1e-2)
+
+
+def test_contrast_and_brightness_are_the_norms_not_the_pictures():
+    x = torch.rand(1, 3, 32, 32) * 0.5 + 0.2
+    first = ConvBlock(3, 8, 9)
+    torch.testing.assert_close(first(x), first(0.5 * x + 0.1), rtol=1e-2, atol=2e-3)
+
+
+def test_stylize_clips_and_keeps_dtype_of_the_interface():
+    net = TransformerNet(2)
+    with torch.no_grad():
+        net.model[10].block[1].bias.fill_(3.0)
+    painted = net.stylize(torch.rand(2, 3, 20, 21, dtype=torch.float64))
+    assert painted.shape == (2, 3, 20, 21) and painted.max() <= 1 and not painted.requires_grad
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "said"),
+    [
+        (torch.rand(1, 3, 4, 40), ValueError, "at least 5 px"),
+        (torch.rand(3, 40, 40), ValueError, r"\(B, 3, H, W\)"),
+        (torch.full((1, 3, 8, 8), float("nan")), ValueError, "NaN"),
+        (torch.zeros(1, 3, 8, 8, dtype=torch.uint8), TypeError, "content"),
+    ],
+)
+def test_bad_pictures(content: torch.Tensor, error: type, said: str):
+    with pytest.raises(error, match=said):
+        TransformerNet(2).stylize(content)
+
+
+@pytest.mark.parametrize(("options", "said"), [({"width": 0}, "width=0"), ({"norm": "layer"}, "norm='layer'"),
+                                               ({"upsampling": "bilinear"}, "upsampling='bilinear'")])  # fmt: skip
+def test_bad_options(options: dict, said: str):
+    with pytest.raises(ValueError, match=said):
+        TransformerNet(**options)
+
+
+# --- files ------------------------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_saved_is_loaded(tmp_path: Path):
+    net = TransformerNet(4, norm="batch", upsampling="transposed").eval()
+    net.save(tmp_path / "mine.safetensors", {"style": "mine"})
+    again, x = load_style(tmp_path / "mine.safetensors").cpu(), torch.rand(1, 3, 16, 16)
+    assert again.metadata["style"] == "mine" and not any(p.requires_grad for p in again.parameters())
+    torch.testing.assert_close(again(x), net(x))
+    net.save(tmp_path / "half.safetensors", dtype=torch.float16)
+    assert (tmp_path / "half.safetensors").stat().st_size < 0.7 * (tmp_path / "mine.safetensors").stat().st_size
+
+
+class Bomb:
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __reduce__(self):
+        return (Path.touch, (self.path,))
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_a_pickle_is_refused_and_never_executed(tmp_path: Path, suffix: str):
+    file = tmp_path / f"bomb{suffix}"
+    file.write_bytes(pickle.dumps({"model": Bomb(tmp_path / "exploded")}))
+    with pytest.raises(ValueError, match=f"bomb{suffix}"):
+        load_style(file)
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_broken_files_are_named(tmp_path: Path):
+    TransformerNet(4).save(tmp_path / "whole.safetensors")
+    (tmp_path / "cut.safetensors").write_bytes((tmp_path / "whole.safetensors").read_bytes()[:-100])
+    with pytest.raises(ValueError, match="cut.safetensors.*cut short"):
+        load_style(tmp_path / "cut.safetensors")
+    with pytest.raises(FileNotFoundError, match="none.safetensors"):
+        load_style(tmp_path / "none.safetensors")
+    with pytest.raises(ValueError, match="kind 'vgg19', expected 'transformer_net'"):
+        load_style(nst.vgg.lite_file())
+    torch.save({"conv.weight": torch.zeros(1)}, tmp_path / "other.pth")
+    with pytest.raises(ValueError, match="other.pth.*article's TransformerNet"):
+        load_style(tmp_path / "other.pth")
+    tensors = {k: v for k, v in TransformerNet(4).state_dict().items() if "model.9" not in k}
+    facts = {"width": 4, "norm": "instance", "upsampling": "nearest"}
+    nst.weights.write(tmp_path / "short.safetensors", "transformer_net", tensors, facts)
+    with pytest.raises(ValueError, match="short.safetensors: is not a TransformerNet of width 4"):
+        load_style(tmp_path / "short.safetensors")
+
+
+def test_an_unknown_style_is_told_the_known_ones():
+    with pytest.raises(ValueError, match="unknown style 'night_orchid'.*did you mean 'night_orchard'"):
+        load_style("night_orchid")
+
+
+# --- the models that ship ---------------------------------------------------------------------------------------------------------
+
+
+def test_at_least_four_models_ship():
+    assert len(SHIPPED) >= 4 and set(SHIPPED) <= set(nst.assets.styles())
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_model_paints(name: str):
+    net, content = load_style(name), nst.assets.picture("coffee", 96)
+    painted = stylize(content, name)
+    assert painted.shape == content.shape and torch.isfinite(painted).all()
+    style = nst.assets.picture(name, 256)
+
+    def colours(picture):  # mean and spread of each colour
+        return torch.cat([picture.mean((2, 3)), picture.std((2, 3))], 1)
+
+    assert (colours(painted) - colours(style)).norm() < (colours(content) - colours(style)).norm()
+    assert nst.transformer_net.style_file(name).stat().st_size <= 1e6
+    facts = net.metadata
+    assert facts["encoder_sha256"] == nst.weights.sha256(nst.vgg.lite_file()) and facts["style"] == name and facts["licence"]
