@@ -1,0 +1,138 @@
+"""nst.adain against its formula in numpy, and its properties."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import nst
+from nst import adain
+from nst.adain import AdaINLoss, adaptive_instance_norm, mean_and_std, statistics_loss
+from nst.datasets import Batch
+from nst.decoders import Decoder, padded
+
+
+@pytest.fixture(scope="module")
+def encoder() -> nst.VGG19:
+    return nst.VGG19.load("lite")
+
+
+@pytest.fixture(scope="module")
+def decoder() -> Decoder:
+    torch.manual_seed(3)
+    return Decoder("relu4_1").requires_grad_(False)
+
+
+def test_against_numpy():
+    x, y = torch.rand(2, 5, 7, 6), 3 * torch.rand(2, 5, 4, 9) - 1
+    a, b = x.double().numpy(), y.double().numpy()
+    axes = {"axis": (2, 3), "keepdims": True}
+    expected = b.std(**axes) * (a - a.mean(**axes)) / a.std(**axes) + b.mean(**axes)
+    np.testing.assert_allclose(adaptive_instance_norm(x, y).numpy(), expected, atol=1e-3)
+
+
+def test_statistics_match_afterwards():
+    x, y = torch.randn(3, 8, 20, 20, dtype=torch.float64) * 5, torch.randn(1, 8, 9, 30, dtype=torch.float64) * 2 + 1
+    made = adaptive_instance_norm(x, y)
+    for got, wanted in zip(mean_and_std(made), mean_and_std(y), strict=True):
+        torch.testing.assert_close(got, wanted.expand_as(got), rtol=1e-5, atol=1e-5)
+
+
+def test_its_own_statistics_change_nothing():
+    x = torch.rand(1, 4, 8, 8)
+    torch.testing.assert_close(adaptive_instance_norm(x, x), x)
+
+
+def test_a_batch_equals_its_singles():
+    x, y = torch.rand(3, 4, 8, 8), torch.rand(3, 4, 6, 6)
+    singles = [adaptive_instance_norm(x[k : k + 1], y[k : k + 1]) for k in range(3)]
+    torch.testing.assert_close(adaptive_instance_norm(x, y), torch.cat(singles))
+
+
+def test_dead_channels_and_single_positions_stay_finite():
+    x = torch.zeros(1, 4, 1, 1, requires_grad=True)
+    made = adaptive_instance_norm(x, torch.rand(1, 4, 1, 1))
+    made.sum().backward()
+    assert torch.isfinite(made).all() and torch.isfinite(x.grad).all()
+
+
+def test_a_mask_takes_the_statistics_of_its_positions():
+    x, y, mask = torch.rand(1, 3, 6, 6, dtype=torch.float64), torch.rand(1, 3, 5, 5, dtype=torch.float64), torch.zeros(1, 1, 6, 6)
+    mask[..., :3] = 1
+    left = adaptive_instance_norm(x[..., :3], y)
+    torch.testing.assert_close(adaptive_instance_norm(x, y, mask)[..., :3], left)
+
+
+def test_channels_must_agree():
+    with pytest.raises(ValueError, match="style_features: expected 4 channels, got 5"):
+        adaptive_instance_norm(torch.rand(1, 4, 2, 2), torch.rand(1, 5, 2, 2))
+
+
+# --- pictures ---------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(65, 47), (20, 20), (33, 40)])
+def test_the_size_stays(size: tuple[int, int], encoder: nst.VGG19, decoder: Decoder):
+    made = adain.stylize(torch.rand(2, 3, *size), torch.rand(1, 3, 50, 44), encoder=encoder, decoder=decoder)
+    assert made.shape == (2, 3, *size) and 0 <= made.min() and made.max() <= 1
+
+
+def test_no_style_and_its_own_style_are_the_reconstruction(encoder: nst.VGG19, decoder: Decoder):
+    content = torch.rand(1, 3, 48, 64)
+    with torch.no_grad():
+        plain = decoder(encoder(padded(content), ["relu4_1"])["relu4_1"]).clamp(0, 1)
+    for alpha, style in ((0.0, torch.rand(1, 3, 40, 40)), (1.0, content)):
+        torch.testing.assert_close(
+            adain.stylize(content, style, alpha, encoder=encoder, decoder=decoder), plain, atol=1e-4, rtol=1e-4
+        )
+
+
+@pytest.mark.parametrize("picture", [torch.zeros(1, 3, 40, 40), torch.ones(1, 3, 33, 47), torch.full((1, 3, 7, 200), 0.3)])
+def test_flat_pictures_stay_finite(picture: torch.Tensor, encoder: nst.VGG19, decoder: Decoder):
+    for content, style in ((picture, torch.rand(1, 3, 40, 40)), (torch.rand(1, 3, 40, 40), picture)):
+        assert torch.isfinite(adain.stylize(content, style, encoder=encoder, decoder=decoder)).all()
+
+
+def test_several_styles(encoder: nst.VGG19, decoder: Decoder):
+    content, a, b = torch.rand(1, 3, 48, 64), torch.rand(1, 3, 40, 40) * 0.3, torch.rand(1, 3, 40, 40) * 0.3 + 0.7
+    networks = {"encoder": encoder, "decoder": decoder}
+    only_a, only_b = (adain.stylize(content, s, **networks) for s in (a, b))
+    torch.testing.assert_close(adain.stylize(content, [a, b], style_weights=[2, 0], **networks), only_a)
+    half = adain.stylize(content, [a, b], **networks)
+    assert not torch.allclose(half, only_a, atol=1e-5) and not torch.allclose(half, only_b, atol=1e-5)
+    everywhere, nowhere = torch.ones(48, 64), torch.zeros(1, 1, 48, 64)
+    torch.testing.assert_close(
+        adain.stylize(content, [a, b], masks=[everywhere, nowhere], **networks), only_a, atol=1e-4, rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize("alpha", [-0.1, 1.5, float("nan"), True, "1"])
+def test_bad_alpha(alpha):
+    with pytest.raises(ValueError, match="alpha="):
+        adain.stylize(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32), alpha)
+
+
+# --- the loss ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_statistics_loss_is_zero_only_for_the_same_statistics():
+    y = torch.randn(2, 6, 16, 16)
+    shuffled = y.flatten(2)[..., torch.randperm(256)].reshape(y.shape)  # other positions, the same statistics
+    assert float(statistics_loss(shuffled, y)) < 1e-8
+    shifted = statistics_loss(y + 2, y)  # 2^2 / mean std^2, written out
+    assert float(shifted) == pytest.approx(float((4 / y.var((2, 3), correction=0).mean(1)).mean()), rel=1e-3)
+
+
+def test_the_loss_has_gradients_and_falls(encoder: nst.VGG19):
+    torch.manual_seed(0)
+    decoder, batch = Decoder("relu4_1"), Batch(torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32), [])
+    optimizer, loss, totals = torch.optim.Adam(decoder.parameters(), 1e-3), AdaINLoss(), []
+    for step in range(12):
+        parts = loss(decoder, encoder, batch, step)
+        assert list(parts) == ["content", "style", "range"]
+        optimizer.zero_grad()
+        sum(parts.values()).backward()
+        optimizer.step()
+        totals.append(float(sum(parts.values()).detach()))
+    assert totals[-1] < totals[0]

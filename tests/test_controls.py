@@ -1,0 +1,106 @@
+"""nst.controls: colours kept, mixtures and masks checked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from skimage.color import rgb2yiq
+
+import nst
+from nst.controls import StyleMix, coral, keep_color, run
+
+
+def test_coral_gives_the_contents_mean_and_covariance_whatever_the_sizes():
+    torch.manual_seed(0)
+    content = 0.5 + 0.1 * torch.randn(1, 3, 60, 70, dtype=torch.float64).clamp(-3, 3)
+    style = (0.3 + 0.08 * torch.randn(1, 3, 31, 22, dtype=torch.float64) @ torch.eye(22, dtype=torch.float64)).clamp(0, 1)
+    made = coral(style, content)
+    assert made.shape == style.shape
+    np.testing.assert_allclose(made[0].flatten(1).mean(1), content[0].flatten(1).mean(1), atol=2e-3)
+    wanted = np.cov(content[0].flatten(1), bias=True)
+    np.testing.assert_allclose(np.cov(made[0].flatten(1), bias=True), wanted, atol=0.03 * wanted.max())
+
+
+def test_coral_of_flat_pictures_is_finite():
+    flat, other = torch.full((1, 3, 8, 8), 0.4), torch.rand(1, 3, 9, 9)
+    assert torch.isfinite(coral(flat, other)).all()
+    torch.testing.assert_close(coral(other, flat), torch.full_like(other, 0.4))
+
+
+def test_keep_color_takes_one_channel_of_yiq():
+    content, painted = 0.3 + 0.4 * torch.rand(2, 3, 8, 9), 0.45 + 0.1 * torch.rand(2, 3, 8, 9)
+    yiq = rgb2yiq(keep_color(painted, content).numpy(), channel_axis=1)
+    inside = (keep_color(painted, content) > 0).all(1) & (keep_color(painted, content) < 1).all(1)
+    np.testing.assert_allclose(yiq[:, 0][inside], rgb2yiq(painted.numpy(), channel_axis=1)[:, 0][inside], atol=1e-3)
+    np.testing.assert_allclose(yiq[:, 1:].transpose(0, 2, 3, 1)[inside],
+                               rgb2yiq(content.numpy(), channel_axis=1)[:, 1:].transpose(0, 2, 3, 1)[inside], atol=1e-3)  # fmt: skip
+    assert inside.float().mean() > 0.5
+
+
+@pytest.mark.parametrize("how", [True, "luminance", "coral"])
+def test_run_keeps_the_contents_colours(how):
+    content, style = nst.assets.picture("chelsea", 64), nst.assets.picture("night_orchard", 64)
+    mix = StyleMix.of(content, style)
+
+    def paint(content, mix):  # a method that returns the style picture
+        return nst.images.resize(mix.styles[0], tuple(content.shape[-2:])).expand(len(content), -1, -1, -1)
+
+    def far(picture):
+        return float((picture.mean((2, 3)) - content.mean((2, 3))).norm())
+
+    plain, kept = (run(paint, content, mix, h, torch.device("cpu")) for h in (False, how))
+    tint = [rgb2yiq(p.numpy(), channel_axis=1)[:, 1:].mean((2, 3)) for p in (plain, kept, content)]
+    assert np.abs(tint[1] - tint[2]).max() < 0.3 * np.abs(tint[0] - tint[2]).max()
+    assert how != "coral" or far(kept) < 0.3 * far(plain)
+
+
+def test_weights_are_shares():
+    mix = StyleMix.of(torch.rand(1, 3, 8, 8), [torch.rand(1, 3, 8, 8)] * 2, style_weights=[3, 1])
+    assert mix.weights == [0.75, 0.25]
+    assert float(mix.blend(torch.zeros(1), [torch.tensor(1.0), torch.tensor(5.0)], lambda x, style, mask: style)) == 2
+
+
+def test_masks_share_where_they_overlap_and_leave_the_rest():
+    content, styles = torch.rand(1, 3, 32, 32), [torch.rand(1, 3, 8, 8)] * 2
+    left, all_of_it = torch.zeros(32, 32), torch.ones(32, 32)
+    left[:, :16] = 1
+    mix = StyleMix.of(content, styles, masks=[left, all_of_it])
+    torch.testing.assert_close(mix.masks[0][0, 0, 0, [0, 20]], torch.tensor([0.5, 0.0]))
+    torch.testing.assert_close(mix.masks[1][0, 0, 0, [0, 20]], torch.tensor([0.5, 1.0]))
+    one = StyleMix.of(content, styles[:1], masks=[left])
+    features = torch.zeros(1, 2, 4, 4)
+    made = one.blend(features, [torch.ones(1, 2, 4, 4)], lambda x, style, mask: style)
+    torch.testing.assert_close(made[0, 0, 0], torch.tensor([1.0, 1.0, 0.0, 0.0]))
+
+
+PICTURE = torch.rand(1, 3, 16, 16)
+HALF = torch.full((16, 16), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"style": []}, "style: .*empty list"),
+        ({"style": torch.rand(2, 3, 8, 8)}, "style: expected one picture.*batch of 2"),
+        ({"style": [PICTURE, torch.rand(3, 8, 8)]}, r"style\[1\]: expected the shape"),
+        ({"style": [PICTURE] * 2, "style_weights": [1]}, "style_weights: expected one for each of the 2 styles, got 1"),
+        ({"style": [PICTURE] * 2, "style_weights": [1, -1]}, "style_weights=.*at least 0"),
+        ({"style": [PICTURE] * 2, "style_weights": [0, 0]}, "style_weights="),
+        ({"style": [PICTURE] * 2, "style_weights": [1, float("nan")]}, "style_weights="),
+        ({"style": [PICTURE] * 2, "masks": [HALF]}, "masks: expected one for each of the 2 styles, got 1"),
+        ({"style": PICTURE, "masks": [torch.rand(8, 8)]}, r"masks\[0\]: expected the content's size \(16, 16\)"),
+        ({"style": PICTURE, "masks": [2 * torch.ones(16, 16)]}, r"masks\[0\]: expected values from 0 to 1"),
+        ({"style": PICTURE, "masks": [torch.full((16, 16), float("nan"))]}, r"masks\[0\]: expected values from 0 to 1"),
+        ({"style": PICTURE, "masks": [torch.zeros(16, 16)]}, "all of them are empty"),
+        ({"style": PICTURE, "masks": [HALF], "style_weights": [1]}, "one of them"),
+    ],
+)
+def test_bad_mixtures(arguments: dict, said: str):
+    with pytest.raises(ValueError, match=said):
+        StyleMix.of(PICTURE, **arguments)
+
+
+def test_bad_color():
+    with pytest.raises(ValueError, match="preserve_color='lab'"):
+        run(lambda content, mix: content, PICTURE, StyleMix.of(PICTURE, PICTURE), "lab", torch.device("cpu"))

@@ -1,0 +1,88 @@
+"""nst.decoders: mirrored shapes, padding, files; and what the shipped ones give back."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+
+import nst
+from nst.decoders import LAYERS, Decoder, decoder_file, padded
+
+
+@pytest.fixture(scope="module")
+def encoder() -> nst.VGG19:
+    return nst.VGG19.load("lite")
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_decoder_undoes_the_encoders_shapes(layer: str, encoder: nst.VGG19):
+    decoder, x = Decoder(layer), torch.rand(2, 3, 32, 48)
+    assert decoder(encoder(x, [layer])[layer]).shape == x.shape
+    wide = nst.VGG19()
+    theirs = [wide.get_submodule(name) for name in nst.vgg.CONVOLUTIONS[: len(decoder.names)]][::-1]
+    ours = [Decoder(layer, nst.vgg.WIDTHS["imagenet"]).get_submodule(name) for name in decoder.names]
+    mirrored = [(conv.out_channels, conv.in_channels) for conv in theirs]
+    assert [(conv.in_channels, conv.out_channels) for conv in ours] == mirrored
+
+
+def test_the_last_convolution_is_linear():
+    decoder = Decoder("relu1_1")
+    with torch.no_grad():
+        decoder.conv1_1.weight.zero_(), decoder.conv1_1.bias.fill_(-0.5)
+    assert float(decoder(torch.rand(1, 16, 4, 4)).detach().mean()) == -0.5
+
+
+@pytest.mark.parametrize(
+    ("size", "grown"), [((257, 191), (272, 192)), ((32, 48), (32, 48)), ((20, 20), (32, 32)), ((5, 40), (32, 48))]
+)
+def test_padding_keeps_the_picture_in_its_corner(size: tuple[int, int], grown: tuple[int, int]):
+    x = torch.rand(2, 3, *size)
+    bigger = padded(x)
+    assert bigger.shape[-2:] == grown
+    torch.testing.assert_close(bigger[..., : size[0], : size[1]], x)
+    if size == (257, 191):
+        torch.testing.assert_close(bigger[..., 257, :191], x[..., 255, :])  # mirrored, the border itself once
+
+
+def test_files(tmp_path: Path, encoder: nst.VGG19):
+    decoder = Decoder("relu2_1")
+    decoder.save(tmp_path / "two.safetensors", encoder, {"steps": 3})
+    again = Decoder.load(tmp_path / "two.safetensors", encoder)
+    features = torch.rand(1, 32, 6, 5)
+    torch.testing.assert_close(again(features), decoder(features))
+    assert again.layer == "relu2_1" and again.metadata["steps"] == 3 and not any(p.requires_grad for p in again.parameters())
+    encoder.save(tmp_path / "other.safetensors")
+    with pytest.raises(ValueError, match="two.safetensors: was trained with another encoder"):
+        Decoder.load(tmp_path / "two.safetensors", nst.VGG19.load(tmp_path / "other.safetensors"))
+    (tmp_path / "cut.safetensors").write_bytes((tmp_path / "two.safetensors").read_bytes()[:-20])
+    with pytest.raises(ValueError, match="cut.safetensors.*cut short"):
+        Decoder.load(tmp_path / "cut.safetensors")
+    with pytest.raises(ValueError, match="kind 'vgg19', expected 'decoder'"):
+        Decoder.load(nst.vgg.lite_file())
+    (tmp_path / "pickle.safetensors").write_bytes(pickle.dumps({"conv1_1.weight": 1}))
+    with pytest.raises(ValueError, match="pickle.safetensors"):
+        Decoder.load(tmp_path / "pickle.safetensors")
+    with pytest.raises(FileNotFoundError, match="relu9_1"):
+        Decoder.load("relu9_1")
+    with pytest.raises(ValueError, match="layer='relu4_2'"):
+        Decoder("relu4_2")
+
+
+PSNR = {"relu1_1": 38.0, "relu2_1": 27.0, "relu3_1": 23.0, "relu4_1": 20.0, "relu5_1": 17.0}  # dB, with a margin
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_shipped_decoders_give_the_picture_back(layer: str, encoder: nst.VGG19):
+    picture = nst.assets.picture("coffee", 192)
+    decoder = Decoder.load(layer, encoder)
+    with torch.no_grad():
+        back = decoder(encoder(padded(picture), [layer])[layer])[..., : picture.shape[-2], : picture.shape[-1]].clamp(0, 1)
+    psnr = -10 * float(torch.log10((back - picture).square().mean()))
+    assert psnr > PSNR[layer]
+
+
+def test_the_shipped_decoders_are_small():
+    assert sum(decoder_file(name).stat().st_size for name in (*LAYERS, "adain")) <= 6e6

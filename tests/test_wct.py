@@ -1,0 +1,155 @@
+"""nst.wct: whitening and colouring against closed forms; rank-deficient features; pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import nst
+from nst import wct
+from nst.adain import adaptive_instance_norm
+from nst.decoders import LAYERS, Decoder, padded
+from nst.wct import colour, mean_and_covariance, whiten, whiten_and_colour
+
+
+@pytest.fixture(scope="module")
+def encoder() -> nst.VGG19:
+    return nst.VGG19.load("lite")
+
+
+@pytest.fixture(scope="module")
+def decoders() -> dict[int, Decoder]:
+    torch.manual_seed(3)
+    return {k + 1: Decoder(layer).requires_grad_(False) for k, layer in enumerate(LAYERS)}
+
+
+def correlated(*shape: int) -> torch.Tensor:
+    """Features whose channels go together."""
+    b, c, h, w = shape
+    return (torch.rand(c, c, dtype=torch.float64) @ torch.randn(b, c, h * w, dtype=torch.float64)).reshape(shape) + 2
+
+
+def test_covariance_against_numpy():
+    x = correlated(2, 5, 6, 7)
+    mean, covariance = mean_and_covariance(x)
+    for k in range(2):
+        flat = x[k].flatten(1).numpy()
+        np.testing.assert_allclose(covariance[k], np.cov(flat))
+        np.testing.assert_allclose(mean[k, :, 0], flat.mean(1))
+
+
+def test_whitened_covariance_is_the_identity():
+    mean, covariance = mean_and_covariance(whiten(correlated(2, 6, 20, 20)))
+    torch.testing.assert_close(covariance, torch.eye(6, dtype=torch.float64).expand(2, -1, -1), atol=1e-8, rtol=0)
+    assert mean.abs().max() < 1e-10
+
+
+def test_with_fewer_positions_than_channels_it_is_the_identity_on_its_range():
+    x = correlated(1, 30, 3, 4)  # 12 positions: rank 11
+    _, covariance = mean_and_covariance(whiten(x))
+    values = torch.linalg.eigvalsh(covariance[0])
+    torch.testing.assert_close(values, torch.tensor([0.0] * 19 + [1.0] * 11, dtype=torch.float64), atol=1e-6, rtol=0)
+    torch.testing.assert_close(covariance @ covariance, covariance, atol=1e-6, rtol=0)  # a projection
+
+
+def test_coloured_statistics_are_the_styles():
+    x, y = correlated(2, 6, 20, 20), correlated(1, 6, 11, 13) * 3
+    for got, wanted in zip(mean_and_covariance(whiten_and_colour(x, y)), mean_and_covariance(y), strict=True):
+        torch.testing.assert_close(got, wanted.expand_as(got), atol=1e-7, rtol=1e-7)
+
+
+def test_the_scale_of_the_features_does_not_matter():
+    x, y = correlated(1, 6, 9, 9), correlated(1, 6, 9, 9)
+    torch.testing.assert_close(whiten_and_colour(x * 1e-4, y), whiten_and_colour(x, y), atol=1e-6, rtol=1e-6)
+    torch.testing.assert_close(whiten_and_colour(x, y * 1e4), whiten_and_colour(x, y) * 1e4, atol=1e-2, rtol=1e-6)
+
+
+def test_its_own_statistics_change_nothing():
+    x = correlated(1, 6, 9, 9)
+    torch.testing.assert_close(whiten_and_colour(x, x), x)
+
+
+def test_adain_is_its_diagonal():
+    """With channels that do not go together the two agree."""
+    signs = torch.tensor([[1.0, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]], dtype=torch.float64).reshape(1, 3, 2, 2)  # orthogonal
+    x, y = 3 * signs + 1, torch.tensor([0.5, 2, 4]).double().reshape(1, 3, 1, 1) * signs - 2
+    torch.testing.assert_close(whiten_and_colour(x, y), adaptive_instance_norm(x, y), atol=1e-4, rtol=1e-4)
+
+
+def test_a_batch_equals_its_singles():
+    x, y = correlated(3, 4, 8, 8), correlated(3, 4, 6, 6)
+    singles = [whiten_and_colour(x[k : k + 1], y[k : k + 1]) for k in range(3)]
+    torch.testing.assert_close(whiten_and_colour(x, y), torch.cat(singles))
+
+
+@pytest.mark.parametrize("x", [torch.rand(1, 4, 1, 1), torch.zeros(1, 4, 5, 5), torch.cat([torch.rand(1, 2, 5, 5), torch.zeros(1, 2, 5, 5)], 1)],
+                         ids=["one position", "nothing", "dead channels"])  # fmt: skip
+def test_poor_features_stay_finite(x: torch.Tensor):
+    y = torch.rand(1, 4, 6, 6)
+    assert torch.isfinite(whiten_and_colour(x, y)).all() and torch.isfinite(whiten_and_colour(y, x)).all()
+
+
+def test_a_mask_takes_the_statistics_of_its_positions():
+    x, y, mask = correlated(1, 3, 8, 8), correlated(1, 3, 7, 7), torch.zeros(1, 1, 8, 8)
+    mask[..., :4] = 1
+    torch.testing.assert_close(whiten_and_colour(x, y, mask)[..., :4], whiten_and_colour(x[..., :4], y))
+    few = torch.zeros(1, 1, 8, 8)
+    few[..., 0, :2] = 1
+    assert torch.isfinite(whiten_and_colour(x, y, few)).all()
+
+
+def test_channels_must_agree():
+    with pytest.raises(ValueError, match="style_features: expected 4 channels, got 5"):
+        whiten_and_colour(torch.rand(1, 4, 2, 2), torch.rand(1, 5, 2, 2))
+
+
+def test_colour_undoes_whiten():
+    x = correlated(1, 5, 9, 9)
+    torch.testing.assert_close(colour(whiten(x), x), x)
+
+
+# --- pictures ---------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(65, 47), (20, 20), (33, 40)])
+def test_the_size_stays(size: tuple[int, int], encoder: nst.VGG19, decoders: dict):
+    made = wct.stylize(torch.rand(2, 3, *size), torch.rand(1, 3, 50, 44), encoder=encoder, decoders=decoders)
+    assert made.shape == (2, 3, *size) and 0 <= made.min() and made.max() <= 1
+
+
+def test_no_style_and_its_own_style_are_the_reconstruction(encoder: nst.VGG19, decoders: dict):
+    content = torch.rand(1, 3, 64, 80)
+    with torch.no_grad():
+        plain = decoders[3](encoder(padded(content), ["relu3_1"])["relu3_1"]).clamp(0, 1)
+    for alpha, style in ((0.0, torch.rand(1, 3, 40, 40)), (1.0, content)):
+        made = wct.stylize(content, style, alpha, levels=[3], encoder=encoder, decoders=decoders)
+        torch.testing.assert_close(made, plain, atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("picture", [torch.zeros(1, 3, 40, 40), torch.full((1, 3, 7, 200), 0.3)])
+def test_flat_pictures_stay_finite(picture: torch.Tensor, encoder: nst.VGG19, decoders: dict):
+    for content, style in ((picture, torch.rand(1, 3, 40, 40)), (torch.rand(1, 3, 40, 40), picture)):
+        assert torch.isfinite(wct.stylize(content, style, encoder=encoder, decoders=decoders)).all()
+
+
+def test_masks_of_a_few_pixels_stay_finite(encoder: nst.VGG19, decoders: dict):
+    content, styles, mask = torch.rand(1, 3, 48, 48), [torch.rand(1, 3, 40, 40)] * 2, torch.zeros(48, 48)
+    mask[3, 4:7] = 1
+    made = wct.stylize(content, styles, masks=[mask, 1 - mask], encoder=encoder, decoders=decoders)
+    assert torch.isfinite(made).all()
+
+
+def test_texture_synthesis_has_the_styles_colours():
+    style = nst.assets.picture("garden_points", 96)
+    texture = wct.synthesize(style, (64, 80), passes=2)
+    assert texture.shape == (1, 3, 64, 80)
+    assert (texture.mean((2, 3)) - style.mean((2, 3))).abs().max() < 0.08
+    assert not torch.equal(texture, wct.synthesize(style, (64, 80), passes=2, seed=1))
+
+
+@pytest.mark.parametrize(("arguments", "said"), [({"alpha": 2}, "alpha=2"), ({"levels": ()}, r"levels=\(\)"), ({"levels": (6,)}, r"levels=\(6,\)"),
+                                                 ({"decoders": {}}, "decoders: there is none for level 5")])  # fmt: skip
+def test_bad_arguments(arguments: dict, said: str):
+    with pytest.raises(ValueError, match=said):
+        wct.stylize(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32), **arguments)
