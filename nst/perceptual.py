@@ -43,7 +43,7 @@ class PerceptualConfig:
         """The course's recipe: the scale-free losses of `GatysConfig.default()`, style warmed up. A network asked for all the
         style from its first step forgets the photograph and never finds back to it.
         """
-        return replace(cls(style_weight=1.0, tv_weight=0.1, range_weight=10.0, style_warmup=300), **changes)
+        return replace(cls(style_weight=1.0, tv_weight=5.0, range_weight=10.0, style_warmup=300), **changes)
 
     @classmethod
     def johnson_paper(cls, **changes) -> PerceptualConfig:

@@ -14,7 +14,7 @@ from nst.controls import StyleMix, coral, keep_color, run
 def test_coral_gives_the_contents_mean_and_covariance_whatever_the_sizes():
     torch.manual_seed(0)
     content = 0.5 + 0.1 * torch.randn(1, 3, 60, 70, dtype=torch.float64).clamp(-3, 3)
-    style = (0.3 + 0.08 * torch.randn(1, 3, 31, 22, dtype=torch.float64) @ torch.eye(22, dtype=torch.float64)).clamp(0, 1)
+    style = (0.3 + 0.08 * torch.randn(1, 3, 31, 22, dtype=torch.float64)).clamp(0, 1)
     made = coral(style, content)
     assert made.shape == style.shape
     np.testing.assert_allclose(made[0].flatten(1).mean(1), content[0].flatten(1).mean(1), atol=2e-3)
@@ -33,8 +33,9 @@ def test_keep_color_takes_one_channel_of_yiq():
     yiq = rgb2yiq(keep_color(painted, content).numpy(), channel_axis=1)
     inside = (keep_color(painted, content) > 0).all(1) & (keep_color(painted, content) < 1).all(1)
     np.testing.assert_allclose(yiq[:, 0][inside], rgb2yiq(painted.numpy(), channel_axis=1)[:, 0][inside], atol=1e-3)
-    np.testing.assert_allclose(yiq[:, 1:].transpose(0, 2, 3, 1)[inside],
-                               rgb2yiq(content.numpy(), channel_axis=1)[:, 1:].transpose(0, 2, 3, 1)[inside], atol=1e-3)  # fmt: skip
+    own = rgb2yiq(content.numpy(), channel_axis=1)
+    for k in (1, 2):
+        np.testing.assert_allclose(yiq[:, k][inside], own[:, k][inside], atol=1e-3)
     assert inside.float().mean() > 0.5
 
 

@@ -83,7 +83,10 @@ def test_a_batch_equals_its_singles():
     torch.testing.assert_close(whiten_and_colour(x, y), torch.cat(singles))
 
 
-@pytest.mark.parametrize("x", [torch.rand(1, 4, 1, 1), torch.zeros(1, 4, 5, 5), torch.cat([torch.rand(1, 2, 5, 5), torch.zeros(1, 2, 5, 5)], 1)],
+HALF_DEAD = torch.cat([torch.rand(1, 2, 5, 5), torch.zeros(1, 2, 5, 5)], 1)
+
+
+@pytest.mark.parametrize("x", [torch.rand(1, 4, 1, 1), torch.zeros(1, 4, 5, 5), HALF_DEAD],
                          ids=["one position", "nothing", "dead channels"])  # fmt: skip
 def test_poor_features_stay_finite(x: torch.Tensor):
     y = torch.rand(1, 4, 6, 6)
@@ -148,7 +151,8 @@ def test_texture_synthesis_has_the_styles_colours():
     assert not torch.equal(texture, wct.synthesize(style, (64, 80), passes=2, seed=1))
 
 
-@pytest.mark.parametrize(("arguments", "said"), [({"alpha": 2}, "alpha=2"), ({"levels": ()}, r"levels=\(\)"), ({"levels": (6,)}, r"levels=\(6,\)"),
+@pytest.mark.parametrize(("arguments", "said"), [({"alpha": 2}, "alpha=2"), ({"levels": ()}, r"levels=\(\)"),
+                                                 ({"levels": (6,)}, r"levels=\(6,\)"),
                                                  ({"decoders": {}}, "decoders: there is none for level 5")])  # fmt: skip
 def test_bad_arguments(arguments: dict, said: str):
     with pytest.raises(ValueError, match=said):

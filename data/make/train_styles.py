@@ -26,7 +26,7 @@ from nst.transformer_net import TransformerNet, style_file
 WIDTH = 16
 BUILD = Path("build/styles")
 # Style weights, chosen by eye and by how much of the photograph is left: a hand of fine dense lines needs less than broad strokes.
-STYLE_WEIGHTS = {"night_orchard": 1.4, "rose_window": 1.0, "harbour_woodblock": 0.8, "garden_points": 0.8, "cut_paper": 1.0,
+STYLE_WEIGHTS = {"night_orchard": 2.5, "rose_window": 1.0, "harbour_woodblock": 0.8, "garden_points": 0.8, "cut_paper": 1.0,
                  "ink_mountains": 1.0, "halftone_city": 0.7, "mosaic_peacock": 0.8}  # fmt: skip
 
 
