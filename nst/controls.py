@@ -59,7 +59,7 @@ class StyleMix:
         if style_weights is not None and masks is not None:
             raise ValueError("style_weights and masks: expected one of them; put a weight into a mask's values instead")
         weights = _checked_weights(style_weights, len(styles))
-        return cls(styles, weights, None if masks is None else _checked_masks(masks, len(styles), content))
+        return cls(styles, weights, None if masks is None else check_masks(masks, len(styles), content))
 
     def blend(self, features: Tensor, style_features: Sequence[Tensor], transform: Transform) -> Tensor:
         """The content's features (B, C, h, w) transformed to each style and put together by weight, or mask by mask."""
@@ -85,7 +85,8 @@ def _checked_weights(weights: Sequence[float] | None, count: int) -> list[float]
     return [w / sum(weights) for w in weights]
 
 
-def _checked_masks(masks: Sequence[Tensor], count: int, content: Tensor) -> list[Tensor]:
+def check_masks(masks: Sequence[Tensor], count: int, content: Tensor) -> list[Tensor]:
+    """Masks as (1, 1, H, W) each, scaled down where they overlap to more than 1. Errors: see `StyleMix.of`."""
     if len(masks) != count:
         raise ValueError(f"masks: expected one for each of the {count} styles, got {len(masks)}")
     checked = []

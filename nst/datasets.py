@@ -13,14 +13,21 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import pooch
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torchvision.datasets import Imagenette
 
 from nst import assets
 from nst.images import load_image
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+COCO = {"val2017": "442b8da7639aecaf257c1dceb8ba8c80", "train2014": "0da8c0bd3d6becc4dcb32757491aca88"}  # MD5 of the archives
+_OFFLINE_HELP = (
+    "{name}: could not be downloaded from {url}, or is not the file it should be. Any folder of photographs does as well: "
+    "nst.datasets.picture_files(folder); with none at hand, nst.datasets.offline_files()"
+)
 OFFLINE = ("astronaut", "chelsea", "coffee", "rocket", "hubble")  # in scikit-image's wheel
 
 
@@ -52,6 +59,8 @@ class Crops:
                  zoom: float = 0.5, colour: float = 0.0, seed: int = 0):  # fmt: skip
         if not files:
             raise ValueError("files is empty: expected picture files to learn from")
+        if not 0 < zoom <= 1:
+            raise ValueError(f"zoom={zoom!r}: expected the smallest share of a picture's shorter side, above 0 and at most 1")
         self.files, self.size, self.read, self.zoom, self.colour, self.seed = list(files), size, read, zoom, colour, seed
         self.skipped: dict[str, str] = {}
 
@@ -66,15 +75,17 @@ class Crops:
             if file in self.skipped:
                 continue
             try:
-                return self._crop(_read(file, self.read), rng, size), file
+                picture = _read(file, self.read)
             except (ValueError, FileNotFoundError) as error:
                 self.skipped[file] = str(error)
                 warnings.warn(f"skipped ({len(self.skipped)} so far): {error}", stacklevel=2)
+            else:
+                return self._crop(picture, rng, size), file
         raise ValueError(f"none of 100 pictures drawn could be read, for one {next(iter(self.skipped.values()))}")
 
     def _crop(self, picture: Tensor, rng: random.Random, size: int) -> Tensor:
         short = min(picture.shape[1:])
-        side = round(short * rng.uniform(self.zoom, 1))
+        side = max(1, round(short * rng.uniform(self.zoom, 1)))
         top, left = (rng.randint(0, n - side) for n in picture.shape[1:])
         x = picture[None, :, top : top + side, left : left + side].float() / 255
         x = F.interpolate(x, size=(size, size), mode="bilinear", antialias=True)[0]  # (3, S, S)
@@ -122,3 +133,32 @@ def picture_files(folder: str | os.PathLike) -> list[Path]:
 def offline_files() -> list[Path]:
     """The five photographs that come with scikit-image: enough to see a network learn, too few to learn from (lesson 05)."""
     return [assets.path(name) for name in OFFLINE]
+
+
+def imagenette_files() -> list[Path]:
+    """9,469 photographs of 160 px, ten classes of ImageNet: a download of 99 MB, once, checked, into `assets.cache_folder()`.
+
+    fast.ai's Imagenette 2, through torchvision. ConnectionError: it could not be had, or is not the expected file.
+    """
+    folder = assets.cache_folder() / "imagenette"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        found = Imagenette(folder, "train", "160px", download=True)
+    except (OSError, RuntimeError) as error:  # urllib's errors are OSErrors; a wrong digest is a RuntimeError
+        raise ConnectionError(_OFFLINE_HELP.format(name="Imagenette", url=Imagenette._ARCHIVES["160px"][0])) from error
+    return [Path(file) for file, _ in found._samples]
+
+
+def coco_files(split: str = "val2017") -> list[Path]:
+    """Photographs of Microsoft COCO: "val2017" (5,000 of them, 0.8 GB) or "train2014" (82,783, 13.5 GB), Johnson's training set.
+
+    Downloaded once, checked and unpacked into `assets.cache_folder()`. ValueError: no such split; ConnectionError: see above.
+    """
+    if split not in COCO:
+        raise ValueError(f"split={split!r}: expected one of {', '.join(COCO)}")
+    url, folder = f"http://images.cocodataset.org/zips/{split}.zip", assets.cache_folder() / "coco"
+    try:
+        pooch.retrieve(url, f"md5:{COCO[split]}", f"{split}.zip", folder, processor=pooch.Unzip(extract_dir="."))
+    except Exception as error:  # requests, urllib3, pooch and the file system each raise their own
+        raise ConnectionError(_OFFLINE_HELP.format(name=f"COCO {split}", url=url)) from error
+    return picture_files(folder / split)

@@ -8,13 +8,14 @@ the style's, and follow the gradient, pixel by pixel:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from nst import losses
+from nst.controls import StyleMix, run
 from nst.images import check_picture, resize
 from nst.optim import minimize_in_box
 from nst.runtime import device, progress
@@ -104,28 +105,28 @@ class GatysConfig:
 
 
 class Objective:
-    """The loss of a picture against one content and one style picture, as a dictionary of its parts."""
+    """The loss of a picture against one content picture and a style, or several, as a dictionary of its parts.
 
-    def __init__(self, config: GatysConfig, encoder: nn.Module, content: Tensor, style: Tensor):
+    Several styles: the mean of their Gram matrices by weight; or each style's own within its mask ("guided Gram matrices", Gatys et
+    al. 2017, arXiv 1611.07865, section 4).
+    """
+
+    def __init__(self, config: GatysConfig, encoder: nn.Module, content: Tensor, style: Tensor | StyleMix):
         self.config, self.encoder = config, encoder
-        weights = config.style_layer_weights or (1.0,) * len(config.style_layers)
-        self.layer_weights = dict(zip(config.style_layers, weights, strict=True))
+        mix = style if isinstance(style, StyleMix) else StyleMix([style], [1.0])
+        self.masks = None if mix.masks is None else torch.cat(mix.masks).to(content)  # (S, 1, H, W)
         with torch.no_grad():
             self.content = encoder(content, config.content_layers)  # {layer: (1, C, H, W)}
-            features = encoder(style, config.style_layers)
-            self.grams = {k: losses.gram_matrix(f, config.gram_divide_by) for k, f in features.items()}  # {layer: (1, C, C)}
+            found = [encoder(picture, config.style_layers) for picture in mix.styles]
+            grams = {k: torch.cat([losses.gram_matrix(f[k], config.gram_divide_by) for f in found]) for k in config.style_layers}
+            weights = torch.tensor(mix.weights).to(content)[:, None, None]
+            self.grams = grams if mix.masks else {k: (weights * g).sum(0, keepdim=True) for k, g in grams.items()}
 
     def __call__(self, picture: Tensor) -> dict[str, Tensor]:
         """{"total", "content", "style"[, "tv"]}: weighted parts and their sum, for a picture (1, 3, H, W)."""
         config = self.config
         found = self.encoder(picture, {*config.content_layers, *config.style_layers})
-        grams = {k: losses.gram_matrix(found[k], config.gram_divide_by) for k in config.style_layers}
-        parts = {
-            "content": config.content_weight
-            * sum(losses.content_loss(found[k], self.content[k], config.content_form) for k in config.content_layers),
-            "style": config.style_weight
-            * sum(w * losses.style_loss(grams[k], self.grams[k], config.style_form) for k, w in self.layer_weights.items()),
-        }
+        parts = losses.content_and_style(config, found, self.content, self.grams, self.masks)
         if config.tv_weight:
             parts["tv"] = config.tv_weight * losses.total_variation(picture)
         return {"total": sum(parts.values()), **parts}
@@ -153,33 +154,47 @@ class _Search:
         return shown["total"], gradient
 
 
-def stylize(content: Tensor, style: Tensor, config: GatysConfig | None = None, encoder: nn.Module | None = None,
-            callback: Callback | None = None, start: Tensor | None = None) -> Tensor:  # fmt: skip
+def stylize(content: Tensor, style: Tensor | Sequence[Tensor], config: GatysConfig | None = None, encoder: nn.Module | None = None,
+            callback: Callback | None = None, start: Tensor | None = None, style_weights: Sequence[float] | None = None,
+            masks: Sequence[Tensor] | None = None, preserve_color: bool | str = False) -> Tensor:  # fmt: skip
     """Repaint `content` (1, 3, H, W) in the manner of `style` (1, 3, H', W'): a picture of the content's size, both RGB in [0, 1].
 
+    style:    a picture, or a list of them, mixed by `style_weights` (equal if None) or each within its mask of `masks` (1, 1, H, W).
     config:   a recipe, `GatysConfig.default()` if None.   encoder: `VGG19.load("lite")` on `nst.device()` if None.
     callback: called after each evaluation with (step, losses, picture); the losses are those of that very picture, within [0, 1].
     start:    a picture to start from, in place of the one that the config names.
+    preserve_color: see `controls.run`.
     The best picture seen is returned, also when the run is interrupted (Ctrl-C, Jupyter's stop button): it never diverges.
-    ValueError / TypeError: a picture of another shape or dtype, with NaN, or too small for the layers asked for.
+    ValueError / TypeError: a picture of another shape or dtype, with NaN, or too small for the layers asked for; weights or masks
+    that do not fit.
     """
     config = config or GatysConfig.default()
-    for name, picture in {"content": content, "style": style, **({"start": start} if start is not None else {})}.items():
+    for name, picture in {"content": content, **({"start": start} if start is not None else {})}.items():
         if len(check_picture(picture, name)) != 1:
             raise ValueError(f"{name}: expected one picture (1, 3, H, W), got a batch of {len(picture)}")
     if start is not None and start.shape != content.shape:
         raise ValueError(f"start: expected the content's shape {tuple(content.shape)}, got {tuple(start.shape)}")
+    mix = StyleMix.of(content, style, style_weights, masks)
     encoder = encoder if encoder is not None else VGG19.load("lite").to(device())
     where = next(encoder.parameters()).device
-    content_, style_ = (p.detach().to(where, torch.float32).clamp(0, 1) for p in (content, style))
-    x = _first_picture(config, content_, style_) if start is None else start.detach().to(where, torch.float32).clamp(0, 1)
-    sizes = _scales(config.scales, content_, style_)
+
+    def paint(content: Tensor, mix: StyleMix) -> Tensor:
+        first = _first_picture(config, content, mix.styles[0]) if start is None else start.detach().to(content).clamp(0, 1)
+        return _search(config, encoder, content, mix, first, callback)
+
+    return run(paint, content, mix, preserve_color, where)
+
+
+def _search(config: GatysConfig, encoder: nn.Module, content: Tensor, mix: StyleMix, x: Tensor,
+            callback: Callback | None) -> Tensor:  # fmt: skip
+    """The best picture found from x on, scale by scale."""
+    sizes = _scales(config.scales, content, mix)
     bar = progress(config.evaluations * len(sizes), "Gatys")
     search = None
     try:
-        for small_content, small_style in sizes:
+        for small_content, small_mix in sizes:
             x = resize(x, tuple(small_content.shape[-2:])) if x.shape != small_content.shape else x
-            objective = Objective(config, encoder, small_content, small_style)
+            objective = Objective(config, encoder, small_content, small_mix)
             search = _Search(objective, bar, callback, step=search.step if search else 0)
             (_run_adam if config.optimizer == "adam" else _run_lbfgs)(search, x, config)
             x = search.best
@@ -187,18 +202,18 @@ def stylize(content: Tensor, style: Tensor, config: GatysConfig | None = None, e
         x = x if search is None or search.best is None else search.best
     finally:
         bar.close()
-    x = x if x.shape == content.shape else resize(x, tuple(content.shape[-2:]))
-    return x.to(content.device)
+    return x if x.shape == content.shape else resize(x, tuple(content.shape[-2:]))
 
 
-def _scales(scales: int, content: Tensor, style: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """Content and style at each size, the smallest first; the last pair is the given one."""
-    pairs = [(content, style)]
+def _scales(scales: int, content: Tensor, mix: StyleMix) -> list[tuple[Tensor, StyleMix]]:
+    """Content and styles at each size, the smallest first; the last pair is the given one. (Masks fit themselves to each layer.)"""
+    pairs = [(content, mix)]
     for k in range(1, scales):
-        sides = [round(min(p.shape[-2:]) / 2**k) for p in (content, style)]
+        sides = [round(min(p.shape[-2:]) / 2**k) for p in (content, *mix.styles)]
         if min(sides) < SMALLEST_SCALE:
             break
-        pairs.insert(0, (resize(content, sides[0]), resize(style, sides[1])))
+        styles = [resize(style, side) for style, side in zip(mix.styles, sides[1:], strict=True)]
+        pairs.insert(0, (resize(content, sides[0]), replace(mix, styles=styles)))
     return pairs
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 GRAM_DIVISORS = ("chw", "hw", "none")
@@ -73,16 +74,26 @@ def _check_form(form: str, forms: Sequence[str], given: Tensor, target: Tensor) 
         raise ValueError(f"target: expected the shape {tuple(given.shape)}, got {tuple(target.shape)}")
 
 
-def content_and_style(config, found: dict[str, Tensor], content: dict[str, Tensor], grams: dict[str, Tensor]) -> dict[str, Tensor]:
+def content_and_style(config, found: dict[str, Tensor], content: dict[str, Tensor], grams: dict[str, Tensor],
+                      masks: Tensor | None = None) -> dict[str, Tensor]:  # fmt: skip
     """{"content", "style"}: both losses over the layers of a recipe (`GatysConfig`, `PerceptualConfig`), weighted.
 
-    found: the picture's features; content: the content's features; grams: the style's Gram matrices, each {layer: tensor}.
+    found: a picture's features; content: the content's; grams: the style's Gram matrices, each {layer: tensor}.
+    masks (S, 1, H, W): S styles, each asked for within its mask only; then grams are (S, C, C).
     """
     weights = config.style_layer_weights or (1.0,) * len(config.style_layers)
-    made = {k: gram_matrix(found[k], config.gram_divide_by) for k in config.style_layers}
+    made = {k: gram_matrix(_regions(found[k], masks), config.gram_divide_by) for k in config.style_layers}
     contents = (content_loss(found[k], content[k], config.content_form) for k in config.content_layers)
     styles = (w * style_loss(made[k], grams[k], config.style_form) for k, w in zip(config.style_layers, weights, strict=True))
     return {"content": config.content_weight * sum(contents), "style": config.style_weight * sum(styles)}
+
+
+def _regions(features: Tensor, masks: Tensor | None) -> Tensor:
+    """(1, C, h, w) weighed by each mask, so that its Gram matrix is that of the masked positions: (S, C, h, w)."""
+    if masks is None:
+        return features
+    small = F.adaptive_avg_pool2d(masks.to(features), features.shape[-2:])  # (S, 1, h, w)
+    return features * (small / small.mean((2, 3), keepdim=True).clamp_min(1e-8)).sqrt()
 
 
 def total_variation(picture: Tensor, exponent: float = 2.0) -> Tensor:

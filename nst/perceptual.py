@@ -7,8 +7,10 @@ The style s is one picture, so its Gram matrices are computed once; the content 
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor, nn
 
 from nst import losses
@@ -38,6 +40,18 @@ class PerceptualConfig:
     style_warmup: int = 0  # steps over which the style weight rises from 0
     network: str = "any encoder"  # the network and activation domain that the weights are stated for
 
+    def __post_init__(self):
+        for name, allowed in {"content_form": losses.CONTENT_FORMS, "style_form": losses.STYLE_FORMS,
+                              "gram_divide_by": losses.GRAM_DIVISORS}.items():  # fmt: skip
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name}={getattr(self, name)!r}: expected one of {', '.join(allowed)}")
+        for name in ("content_weight", "style_weight", "tv_weight", "range_weight", "style_warmup"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"{name}={getattr(self, name)!r}: expected a number of at least 0")
+        layers, weights = len(self.style_layers), self.style_layer_weights
+        if weights is not None and len(weights) != layers:
+            raise ValueError(f"style_layer_weights: expected one weight for each of the {layers} layers, got {len(weights)}")
+
     @classmethod
     def default(cls, **changes) -> PerceptualConfig:
         """The course's recipe: the scale-free losses of `GatysConfig.default()`, style warmed up. A network asked for all the
@@ -49,7 +63,8 @@ class PerceptualConfig:
     def johnson_paper(cls, **changes) -> PerceptualConfig:
         """Section 4.1 of 1603.08155: content relu2_2, style relu1_2 … relu4_3, total variation between 1e-6 and 1e-4.
 
-        Differs from the paper: it does not state its style weight; 5 is its authors' code's. Total variation is a mean here.
+        Differs from the paper: it does not state its style weight; 5 is its authors' code's, and so is the mean (not the sum) over
+        a Gram matrix's entries that goes with it. Total variation is a mean here.
         """
         recipe = cls(content_layers=("relu2_2",), style_layers=("relu1_2", "relu2_2", "relu3_3", "relu4_3"), style_weight=5.0,
                      tv_weight=1e-6, content_form="mean", style_form="mean", network="VGG-16, BGR 0-255")  # fmt: skip
@@ -80,13 +95,16 @@ class PerceptualLoss:
         if min(style.shape[-2:]) < 64:
             raise ValueError(f"style: {tuple(style.shape[-2:])} is too small, expected a shorter side of at least 64 px")
         self.config = config
-        where = next(encoder.parameters()).device
-        found = encoder(resize(style, STYLE_SIZE).to(where), config.style_layers)
-        self.grams = {k: losses.gram_matrix(f, config.gram_divide_by) for k, f in found.items()}  # {layer: (1, C, C)}
+        pixels = (style.detach().cpu() * 255).round().to(torch.uint8).numpy().tobytes()
+        self.identity = {"loss": vars(config), "style": hashlib.sha256(pixels).hexdigest()}  # a run goes on under the same only
+        with torch.no_grad():
+            found = encoder(resize(style, STYLE_SIZE).to(next(encoder.parameters()).device), config.style_layers)
+            self.grams = {k: losses.gram_matrix(f, config.gram_divide_by) for k, f in found.items()}  # {layer: (1, C, C)}
 
     def __call__(self, net: nn.Module, encoder: nn.Module, batch: Batch, step: int) -> dict[str, Tensor]:
         config = self.config
-        content = encoder(batch.content, config.content_layers)
+        with torch.no_grad():
+            content = encoder(batch.content, config.content_layers)
         warm = min(1.0, (step + 1) / config.style_warmup) if config.style_warmup else 1.0
         return self.parts(net(batch.content), content, encoder, warm)
 
@@ -94,6 +112,7 @@ class PerceptualLoss:
         """{"content", "style"[, "tv"][, "range"]}, weighted, for pictures (B, 3, H, W) against {content layer: features}."""
         config = self.config
         found = encoder(output, {*config.content_layers, *config.style_layers})
+        self.grams = {k: gram.to(output.device) for k, gram in self.grams.items()}  # each process may have a device of its own
         parts = losses.content_and_style(config, found, content, self.grams)
         parts["style"] = warm * parts["style"]
         if config.tv_weight:

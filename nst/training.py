@@ -15,18 +15,20 @@ import os
 import pickle
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
+from accelerate.state import AcceleratorState, PartialState
+from accelerate.utils import broadcast_object_list
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from nst.datasets import Batch
+from nst.images import save_image
 from nst.runtime import device, progress
 
 Parts = dict[str, Tensor]
@@ -61,6 +63,9 @@ class TrainingConfig:
         for name in ("learning_rate", "clip"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name}={getattr(self, name)!r}: expected a number above 0")
+        for name, largest in {"warmup": float("inf"), "hold": 1}.items():
+            if not 0 <= getattr(self, name) <= largest:
+                raise ValueError(f"{name}={getattr(self, name)!r}: expected a number from 0 to {largest}")
 
     def learning_rate_at(self, step: int) -> float:
         """The learning rate of a step counted from 0."""
@@ -74,29 +79,35 @@ def train(model: nn.Module, encoder: nn.Module, loss: Loss, data: Data, config: 
           folder: str | os.PathLike | None = None, callback: Callback | None = None) -> list[dict[str, float]]:  # fmt: skip
     """Train `model` in place with Adam and return the losses of every step, those of resumed steps included.
 
-    loss:     (model, encoder, batch, step) -> {part: scalar}; their sum is minimised. It calls model(…) once.
+    loss:     (model, encoder, batch, step) -> {part: scalar}; their sum is minimised. It calls model(…) once. What it draws at
+              random from torch is the same for the same seed, step and process. `loss.identity`, where it has one, is a dictionary
+              of JSON values that have to be the same for a run to go on.
     data:     (step, positions) -> Batch, the same one for the same arguments (`nst.datasets`).
     folder:   keeps checkpoints, written whole or not at all; a run that finds one of its own there goes on from it. None: none.
-    callback: called after each step, on the first process, with (step, losses, model), the step counted from 1.
+    callback: called after each step, on the first process, with (step, losses, model), the step counted from 1; see `samples`.
     A step whose loss is finite and whose gradient is not leaves the model as it is.
     Raises FloatingPointError at a loss that is not finite, naming the step, its pictures and the last checkpoint;
     ValueError where the folder holds the checkpoints of another run.
     """
+    on_cpu = device().type == "cpu"
+    PartialState(cpu=on_cpu)  # from here on the processes can talk
+    precision = _recorded_precision(folder) or config.precision if config.precision == "auto" else config.precision
+    config = replace(config, precision=broadcast_object_list([_precision(precision)])[0])  # they agree, and so do their resumes
     AcceleratorState._reset_state()  # else a second run in one process could not have another precision
-    accelerator = Accelerator(
-        mixed_precision=_precision(config.precision), cpu=device().type == "cpu", gradient_accumulation_steps=config.accumulate
-    )
+    accelerator = Accelerator(mixed_precision=config.precision, cpu=on_cpu, gradient_accumulation_steps=config.accumulate)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
     model.train().to(memory_format=torch.channels_last)
     wrapped, optimizer = accelerator.prepare(model, optimizer)
     watching = accelerator.prepare_model(encoder.requires_grad_(False).eval(), evaluation_mode=True)
-    checkpoints = Checkpoints(Path(folder), config, accelerator) if folder is not None else None
+    identity = getattr(loss, "identity", {})
+    checkpoints = Checkpoints(Path(folder), config, accelerator, identity) if folder is not None else None
     trace = checkpoints.resume() if checkpoints else []
     bar = progress(config.steps, "training") if accelerator.is_main_process else None
     if bar is not None:
         bar.update(len(trace))
     try:
         for step, batches in _ahead(data, config, accelerator, start=len(trace)):
+            torch.manual_seed(config.seed + 1_000_003 * (step * accelerator.num_processes + accelerator.process_index))
             for group in optimizer.param_groups:
                 group["lr"] = config.learning_rate_at(step)
             sums: dict[str, Tensor] = {}
@@ -122,13 +133,29 @@ def train(model: nn.Module, encoder: nn.Module, loss: Loss, data: Data, config: 
                 checkpoints.save(trace)
             if callback and accelerator.is_main_process:
                 callback(len(trace), shown, model)
+                model.train()
     finally:
+        model.eval()
         if bar is not None:
             bar.close()
         for prepared in (wrapped, watching):
             accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)  # takes the mixed precision off forward again
-    model.eval()
     return trace
+
+
+def samples(folder: str | os.PathLike, pictures: Sequence[Tensor], every: int = 250) -> Callback:
+    """A callback for `train`: every so many steps, `folder`/sample_000250.png shows what the network makes of the pictures.
+
+    pictures (1, 3, H, W) of one height; the model has a `stylize(picture)`.
+    """
+
+    def paint(step: int, parts: dict[str, float], model: nn.Module) -> None:
+        if step % every == 0:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            painted = [model.eval().stylize(picture) for picture in pictures]
+            save_image(torch.cat(painted, dim=-1), Path(folder) / f"sample_{step:06d}.png")
+
+    return paint
 
 
 def _ahead(data: Data, config: TrainingConfig, accelerator: Accelerator, start: int) -> Iterator[tuple[int, list[Batch]]]:
@@ -163,6 +190,15 @@ def _not_finite(step: int, shown: dict[str, float], batches: list[Batch], checkp
     return f"step {step + 1}: the loss is not finite ({parts}); its pictures: {files}; the last good checkpoint: {last or 'none'}"
 
 
+def _recorded_precision(folder: str | os.PathLike | None) -> str | None:
+    """What an earlier part of the run in this folder found "auto" to mean; None where there was none."""
+    last = _latest(Path(folder)) if folder is not None else None
+    try:
+        return json.loads((last / "run.json").read_text())["config"]["precision"] if last else None
+    except (OSError, ValueError, KeyError):
+        return None  # broken: `Checkpoints.resume` says so
+
+
 def _precision(wanted: str) -> str:
     """What Accelerate is to use; "auto": bfloat16 where a convolution runs faster in it than in float32."""
     if wanted != "auto":
@@ -181,14 +217,23 @@ def _precision(wanted: str) -> str:
     return "bf16" if seconds[torch.bfloat16] < 0.8 * seconds[torch.float32] else "no"
 
 
+def _latest(folder: Path) -> Path | None:
+    return max(folder.glob("step_" + "[0-9]" * 6), default=None)
+
+
 class Checkpoints:
     """A folder of checkpoints `step_000250`, each written aside, synced and renamed: there is never half a one."""
 
-    def __init__(self, folder: Path, config: TrainingConfig, accelerator: Accelerator):
+    def __init__(self, folder: Path, config: TrainingConfig, accelerator: Accelerator, identity: dict):
         self.folder, self.config, self.accelerator = folder, config, accelerator
+        fixed = asdict(replace(config, save_every=1, keep=1))
+        # What has to be the same for a run to go on as if it had never stopped; through JSON, where a tuple is a list.
+        self.identity = json.loads(json.dumps({**fixed, "processes": accelerator.num_processes, **identity}))
+        accelerator.register_save_state_pre_hook(lambda models, weights, folder: weights.pop())  # the frozen encoder, prepared
+        accelerator.register_load_state_pre_hook(lambda models, folder: models.pop())  # after the model, is not part of it
 
     def latest(self) -> Path | None:
-        return max(self.folder.glob("step_" + "[0-9]" * 6), default=None)
+        return _latest(self.folder)
 
     def save(self, trace: list[dict[str, float]]) -> None:
         """Model, optimiser, the losses so far and the configuration."""
@@ -199,10 +244,11 @@ class Checkpoints:
             aside.mkdir(parents=True)
         self.accelerator.wait_for_everyone()
         self.accelerator.save_state(aside)
+        self.accelerator.wait_for_everyone()  # each process writes a file of its own
         if self.accelerator.is_main_process:
-            (aside / "run.json").write_text(json.dumps({"config": self._identity(), "trace": trace}))
+            (aside / "run.json").write_text(json.dumps({"config": self.identity, "trace": trace}))
             for file in aside.iterdir():
-                with open(file, "rb") as opened:
+                with open(file, "r+b") as opened:
                     os.fsync(opened.fileno())
             shutil.rmtree(final, ignore_errors=True)
             os.replace(aside, final)
@@ -217,7 +263,7 @@ class Checkpoints:
             return []
         try:
             run = json.loads((last / "run.json").read_text())
-            changed = [k for k, v in self._identity().items() if run["config"].get(k) != v]
+            changed = [k for k, v in self.identity.items() if run["config"].get(k, v) != v]
             if not changed:
                 self.accelerator.load_state(last)  # reads safetensors, and the optimiser with weights_only
         except (OSError, ValueError, RuntimeError, KeyError, EOFError, SafetensorError, pickle.UnpicklingError) as error:
@@ -226,8 +272,3 @@ class Checkpoints:
         if changed:
             raise ValueError(f"{last}: was trained with another {', '.join(changed)}; remove it, or name another folder")
         return run["trace"]
-
-    def _identity(self) -> dict:
-        """What has to be the same for a run to go on as if it had never stopped."""
-        fixed = asdict(replace(self.config, save_every=1, keep=1))
-        return {**fixed, "processes": self.accelerator.num_processes}

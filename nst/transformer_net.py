@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -15,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nst import assets, weights
+from nst.controls import check_masks, check_preserve_color, keep_color
 from nst.images import check_picture
 from nst.runtime import device
 
@@ -121,6 +123,9 @@ class TransformerNet(nn.Module):
         weights.write(path, "transformer_net", {k: v.to(dtype) for k, v in self.state_dict().items()}, facts)
 
 
+Style = str | os.PathLike | TransformerNet
+
+
 def load_style(which: str | os.PathLike) -> TransformerNet:
     """A trained network, frozen, on `nst.device()`: the name of a shipped style (`shipped_styles()`), or a file that `save` wrote.
 
@@ -133,12 +138,12 @@ def load_style(which: str | os.PathLike) -> TransformerNet:
         hint = f"did you mean {close[0]!r}? " if close else ""
         raise ValueError(f"unknown style {which!r}: {hint}expected a file, or one of {', '.join(shipped)}")
     path = style_file(which) if which in shipped else Path(which)
-    tensors, metadata = _read_checkpoint(path) if path.suffix == ".pth" else weights.read(path, "transformer_net")
-    net = TransformerNet(metadata["width"], metadata["norm"], metadata["upsampling"])
+    tensors, metadata = _read_checkpoint(path) if path.suffix in (".pth", ".pt") else weights.read(path, "transformer_net")
     try:
+        net = TransformerNet(metadata["width"], metadata["norm"], metadata["upsampling"])
         net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
-    except RuntimeError as error:
-        raise ValueError(f"{path}: is not a TransformerNet of width {net.width}: {error}") from error
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise ValueError(f"{path}: is not a TransformerNet of width {metadata.get('width')}: {error}") from error
     net.metadata = metadata
     return net.eval().requires_grad_(False).to(device())
 
@@ -148,7 +153,10 @@ def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict]:
     first = tensors.get("model.0.block.1.weight")
     if first is None:
         raise ValueError(f"{path}: is not a checkpoint of the article's TransformerNet: it has no model.0.block.1.weight")
-    return tensors, {"width": len(first), "norm": "instance", "upsampling": "nearest"}
+    statistics = ("running_mean", "running_var", "num_batches_tracked")  # old instance norms stored some, and never used them
+    return {k: v for k, v in tensors.items() if not k.endswith(statistics)}, {
+        "width": len(first), "norm": "instance", "upsampling": "nearest",
+    }  # fmt: skip
 
 
 def shipped_styles() -> list[str]:
@@ -161,6 +169,26 @@ def style_file(name: str) -> Path:
     return assets.data_folder() / "weights" / f"style_{name}.safetensors"
 
 
-def stylize(content: Tensor, style: str | TransformerNet) -> Tensor:
-    """Paint `content` (B, 3, H, W) in the style of a network, or of a shipped one by name: the same size, [0, 1]."""
-    return (style if isinstance(style, TransformerNet) else load_style(style)).stylize(content)
+def stylize(content: Tensor, style: Style | Sequence[Style], style_weights: Sequence[float] | None = None,
+            masks: Sequence[Tensor] | None = None, preserve_color: bool | str = False) -> Tensor:  # fmt: skip
+    """Paint `content` (B, 3, H, W) in a style, a shipped one by name or a network: the same size, [0, 1].
+
+    style: or a list of them, each seen within its mask of `masks` (1, 1, H, W), which may be soft.
+    preserve_color: True or "luminance", see `controls.keep_color`.
+    ValueError: style_weights and "coral", which act on a style picture: a trained network has none; masks that do not fit.
+    """
+    check_preserve_color(preserve_color)
+    if style_weights is not None:
+        raise ValueError("style_weights: a trained network paints one style; nst.adain, nst.wct and nst.gatys mix several")
+    if preserve_color == "coral":
+        raise ValueError("preserve_color='coral' recolours the style picture, which a trained network has none of: 'luminance'")
+    styles = [style] if isinstance(style, str | os.PathLike | TransformerNet) else list(style)
+    if masks is None and len(styles) != 1:
+        raise ValueError(f"style: {len(styles)} styles need a mask each; a trained network paints one style")
+    nets = [s if isinstance(s, TransformerNet) else load_style(s) for s in styles]
+    painted = [net.stylize(content) for net in nets]
+    made = painted[0]
+    if masks is not None:
+        masks = check_masks(masks, len(styles), content)
+        made = content + sum(mask.to(content) * (p - content) for mask, p in zip(masks, painted, strict=True))
+    return keep_color(made, content) if preserve_color else made
