@@ -159,7 +159,7 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], config: GatysConf
             masks: Sequence[Tensor] | None = None, preserve_color: bool | str = False) -> Tensor:  # fmt: skip
     """Repaint `content` (1, 3, H, W) in the manner of `style` (1, 3, H', W'): a picture of the content's size, both RGB in [0, 1].
 
-    style:    a picture, or a list of them, mixed by `style_weights` (equal if None) or each within its mask of `masks` (1, 1, H, W).
+    style:    a picture, or a list of them, mixed by `style_weights` (equal if None) or each in its mask of `masks` (1, 1, H, W).
     config:   a recipe, `GatysConfig.default()` if None.   encoder: `VGG19.load("lite")` on `nst.device()` if None.
     callback: called after each evaluation with (step, losses, picture); the losses are those of that very picture, within [0, 1].
     start:    a picture to start from, in place of the one that the config names.

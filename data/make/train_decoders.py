@@ -10,6 +10,7 @@ build/decoders; started with `torchrun --nproc-per-node N` they run on N process
 """
 
 import argparse
+import os
 from pathlib import Path
 
 import torch
@@ -59,7 +60,7 @@ class Mixed:
 
 def fit(name: str, decoder: Decoder, loss, data, a: argparse.Namespace) -> None:
     encoder = nst.VGG19.load("lite").to(nst.device())
-    steps = a.steps or STEPS[name]
+    steps, earlier = a.steps or STEPS[name], decoder.metadata if decoder.metadata.get("name") == name else {}
     config = TrainingConfig(steps=steps, batch_size=8, learning_rate=a.learning_rate, hold=0.3, seed=a.seed)
 
     def report(step: int, parts: dict[str, float], decoder: nn.Module) -> None:
@@ -69,7 +70,8 @@ def fit(name: str, decoder: Decoder, loss, data, a: argparse.Namespace) -> None:
     trace = train(decoder, encoder, loss, data, config, BUILD / name, report)
     last = {k: round(sum(parts[k] for parts in trace[-100:]) / len(trace[-100:]), 4) for k in trace[-1]}
     decoder.save(BUILD / name / "decoder.safetensors", encoder, {
-        "name": name, "recipe": "data/make/train_decoders.py", "steps": steps, "seed": a.seed, "losses": last,
+        "name": name, "recipe": "data/make/train_decoders.py", "seed": a.seed, "losses": last,
+        "steps": earlier.get("steps", 0) + steps, "rounds": earlier.get("rounds", 0) + 1,
         "encoder": "lite", "licence": "CC BY 4.0",
     }, torch.float16)  # fmt: skip
 
@@ -77,7 +79,13 @@ def fit(name: str, decoder: Decoder, loss, data, a: argparse.Namespace) -> None:
 def reconstruct(a: argparse.Namespace) -> None:
     for layer in a.layers:
         nst.seed(a.seed)
-        fit(layer, initialised(Decoder(layer)), reconstruction, Mixed(*pictures(a)), a)
+        started = BUILD / layer / "decoder.safetensors"
+        if a.go_on and started.is_file():  # another round, from where the last one ended
+            decoder, a.seed = Decoder.load(started).requires_grad_(), a.seed + 100
+            os.replace(BUILD / layer, BUILD / f"{layer}_round_{decoder.metadata.get('rounds', 1)}")
+        else:
+            decoder = initialised(Decoder(layer))
+        fit(layer, decoder, reconstruction, Mixed(*pictures(a)), a)
 
 
 def initialised(decoder: Decoder) -> Decoder:
@@ -106,6 +114,7 @@ def main() -> None:
     commands = p.add_subparsers(required=True)
     r = commands.add_parser("reconstruct")
     r.add_argument("layers", nargs="*", default=list(LAYERS)), r.set_defaults(run=reconstruct)
+    r.add_argument("--go-on", action="store_true", help="train the finished decoders for another round")
     d = commands.add_parser("adain")
     d.add_argument("--style-weight", type=float, default=10.0), d.set_defaults(run=adain)
     for command in (r, d):

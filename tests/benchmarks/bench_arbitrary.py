@@ -1,0 +1,150 @@
+"""AdaIN and WCT: how good, and how fast.
+
+    python tests/benchmarks/bench_arbitrary.py quality --assets FOLDER [--judge judge.py] [--decoders FOLDER]
+    python tests/benchmarks/bench_arbitrary.py speed
+
+quality: what the decoders give back of FOLDER/photos_kept_out (PSNR, mean over the photographs) beside the 16x encoder and decoder
+pairs in FOLDER/teacher; and, where a judge is given (a program with load_networks, prepare, distances, leak), its style share,
+content and leak on three public pairs. speed: seconds at 256 and 512 px with and without the style's encoding, and the share of
+WCT that is spent in eigh. The papers: AdaIN 56 and 15 pictures a second at 256 and 512 px without style encoding (Titan X).
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import Tensor
+
+import nst
+from nst import adain, wct
+from nst.decoders import LAYERS, Decoder
+
+STYLES = ("starry_night", "great_wave", "composition_vii")
+
+
+def load_decoder(name: str, a: argparse.Namespace, encoder: nst.VGG19) -> Decoder:
+    return Decoder.load(a.decoders / name / "decoder.safetensors" if a.decoders else name, encoder)
+
+
+def psnr(x: Tensor, y: Tensor) -> float:
+    return float(-10 * torch.log10((x - y.clamp(0, 1)).square().mean()))
+
+
+def teacher_pair(folder: Path, level: int) -> Callable[[Tensor], Tensor]:
+    """The 16x encoder and decoder of a level: picture in, picture out."""
+    down, up = (load_file(folder / f"vgg19_16x_{kind}{level}.safetensors") for kind in ("encoder", "decoder"))
+
+    def names(weights: dict) -> list[str]:
+        return sorted({key[:-7] for key in weights if key.endswith(".weight") and "aux" not in key and key != "conv0.weight"})
+
+    def convolve(x: Tensor, weights: dict, name: str) -> Tensor:
+        return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), weights[f"{name}.weight"], weights[f"{name}.bias"])
+
+    def there_and_back(x: Tensor) -> Tensor:
+        x = F.conv2d(x, down["conv0.weight"], down["conv0.bias"])
+        for name in names(down):
+            x = F.max_pool2d(x, 2) if name[-1] == "1" and name != "conv11" else x
+            x = F.relu(convolve(x, down, name))
+        for name in reversed(names(up)):
+            x = convolve(x, up, name)
+            x = x if name == "conv11" else F.relu(x)
+            x = F.interpolate(x, scale_factor=2) if name[-1] == "1" and name != "conv11" else x
+        return x
+
+    return there_and_back
+
+
+@torch.no_grad()
+def bench_quality(a: argparse.Namespace) -> None:
+    encoder = nst.VGG19.load("lite")
+    photos = [nst.load_image(path, 256) for path in sorted((a.assets / "photos_kept_out").glob("*.jpg"))]
+    photos = [p[..., : p.shape[-2] // 16 * 16, : p.shape[-1] // 16 * 16] for p in photos]
+    for level, layer in enumerate(LAYERS, 1):
+        decoder, teacher = load_decoder(layer, a, encoder), teacher_pair(a.assets / "teacher", level)
+        ours = sum(psnr(p, decoder(encoder(p, [layer])[layer])) for p in photos) / len(photos)
+        theirs = sum(psnr(p, teacher(p)) for p in photos) / len(photos)
+        print(f"{layer}: {ours:.2f} dB, the 16x pair {theirs:.2f} dB, difference {ours - theirs:+.2f}", flush=True)
+    if a.judge:
+        spec = importlib.util.spec_from_file_location("judge", a.judge)
+        judge = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(judge)
+        judge_pairs(judge, a, encoder)
+
+
+def judge_pairs(judge, a: argparse.Namespace, encoder: nst.VGG19) -> None:
+    networks, content = judge.load_networks(), nst.assets.picture("tuebingen_neckarfront", 256)
+    decoders = {level: load_decoder(layer, a, encoder) for level, layer in enumerate(LAYERS, 1)}
+    painter = load_decoder("adain", a, encoder)
+    methods = {
+        "AdaIN, alpha 1": lambda style: adain.stylize(content, style, encoder=encoder, decoder=painter),
+        "WCT, alpha 0.6": lambda style: wct.stylize(content, style, encoder=encoder, decoders=decoders),
+    }
+    for name, method in methods.items():
+        rows = []
+        for style_name in STYLES:
+            style = nst.assets.picture(style_name, 256)
+            prepared, result = judge.prepare(content, style, networks), method(style)
+            distance, kept = judge.distances(result, prepared, networks)
+            rows.append((distance / prepared[2], kept, judge.leak(result, style)))
+            print(f"{name}  {style_name:16} share {rows[-1][0]:.3f}  content {rows[-1][1]:.3f}  leak {rows[-1][2]:+.2f}")
+        share, kept = (sum(row[k] for row in rows) / len(rows) for k in (0, 1))
+        print(f"{name}  mean             share {share:.3f}  content {kept:.3f}", flush=True)
+
+
+def shortest(function: Callable[[], object], times: int = 3) -> float:
+    best = float("inf")
+    for _ in range(times):
+        began = time.perf_counter()
+        function()
+        best = min(best, time.perf_counter() - began)
+    return best
+
+
+@torch.no_grad()
+def bench_speed(a: argparse.Namespace) -> None:
+    encoder = nst.VGG19.load("lite")
+    painter = load_decoder("adain", a, encoder)
+    decoders = {level: load_decoder(layer, a, encoder) for level, layer in enumerate(LAYERS, 1)}
+    for size in (256, 512):
+        content, style = torch.rand(1, 3, size, size), torch.rand(1, 3, size, size)
+        features = encoder(style, LAYERS)
+        whole = shortest(lambda c=content, s=style: adain.stylize(c, s, encoder=encoder, decoder=painter))
+        encoding = shortest(lambda s=style: encoder(s, ["relu4_1"]))
+        print(f"AdaIN {size} px: {whole:.3f} s with the style's encoding, {whole - encoding:.3f} s without")
+        whole = shortest(lambda c=content, s=style: wct.stylize(c, s, encoder=encoder, decoders=decoders))
+        encoding = sum(shortest(lambda s=style, k=layer: encoder(s, [k])) for layer in LAYERS)
+        covariances = [wct.mean_and_covariance(features[layer])[1] for layer in LAYERS]
+        eigh = 2 * sum(shortest(lambda m=matrix: torch.linalg.eigh(m)) for matrix in covariances)
+        without = whole - encoding
+        print(f"WCT   {size} px: {whole:.3f} s with the style's encoding, {without:.3f} s without; eigh {eigh / whole:.0%}")
+
+
+def main() -> None:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = p.add_subparsers(required=True)
+    q = commands.add_parser("quality")
+    q.add_argument("--assets", type=Path, default=os.environ.get("NST_TEST_ASSETS"))
+    q.add_argument("--judge", type=Path), q.set_defaults(run=bench_quality)
+    s = commands.add_parser("speed")
+    s.set_defaults(run=bench_speed)
+    for command in (q, s):
+        command.add_argument("--decoders", type=Path, help="folder of NAME/decoder.safetensors; the shipped ones if not given")
+    a = p.parse_args()
+    if a.run is bench_quality:
+        if a.assets is None:
+            p.error("name the development assets: --assets FOLDER, or set NST_TEST_ASSETS")
+        os.environ.setdefault("NST_CACHE", str(Path(a.assets) / "cache"))
+    os.environ["NST_PROGRESS"], os.environ["NST_DEVICE"] = "0", "cpu"
+    a.run(a)
+
+
+if __name__ == "__main__":
+    main()
