@@ -210,3 +210,49 @@ def test_scales_too_small_to_see_are_left_out(encoder):
     config = GatysConfig.default(evaluations=1)
     stylize(picture, torch.rand(1, 3, 300, 300), config, encoder, callback=lambda step, parts, p: sides.append(p.shape[-2]))
     assert config.scales == 3 and sides == [64, 128]
+
+
+# --- several styles, masks, colours -----------------------------------------------------------------------------------------------
+
+
+def test_style_weights_mix_gram_matrices():
+    encoder, content, a, b = nst.VGG19.load("lite"), torch.rand(1, 3, 48, 48), torch.rand(1, 3, 40, 40), torch.rand(1, 3, 44, 40)
+    config = nst.GatysConfig(style_layers=("relu1_1", "relu2_1"), content_layers=("relu2_1",))
+    mixed = Objective(config, encoder, content, nst.controls.StyleMix.of(content, [a, b], [3, 1]))
+    alone = [Objective(config, encoder, content, style) for style in (a, b)]
+    for layer in config.style_layers:
+        torch.testing.assert_close(mixed.grams[layer], 0.75 * alone[0].grams[layer] + 0.25 * alone[1].grams[layer])
+
+
+def test_a_masked_style_is_asked_for_in_its_mask_only():
+    """Against the Gram matrix of the masked half alone, at a layer where half of the picture is half of the positions."""
+    encoder, content, style = nst.VGG19.load("lite"), torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)
+    left = torch.zeros(32, 32)
+    left[:, :16] = 1
+    config = nst.GatysConfig(style_layers=("relu1_1",), content_layers=("relu1_1",), content_weight=0.0, style_weight=1.0)
+    objective = Objective(config, encoder, content, nst.controls.StyleMix.of(content, style, masks=[left]))
+    with torch.no_grad():
+        half = nst.gram_matrix(encoder(content, ["relu1_1"])["relu1_1"][..., :16])
+        target = nst.gram_matrix(encoder(style, ["relu1_1"])["relu1_1"])
+        expected = (half - target).square().sum() / target.square().sum()
+        torch.testing.assert_close(objective(content)["style"], expected)
+
+
+def test_everywhere_is_no_mask_and_one_style_is_itself():
+    content, a, b = torch.rand(1, 3, 40, 44), torch.rand(1, 3, 40, 40), torch.rand(1, 3, 40, 40)
+    config = nst.GatysConfig(style_layers=("relu1_1",), content_layers=("relu2_1",), evaluations=6)
+    plain = stylize(content, a, config)
+    torch.testing.assert_close(stylize(content, a, config, masks=[torch.ones(40, 44)]), plain, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(stylize(content, [a, b], config, style_weights=[1, 0]), plain, atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("how", ["luminance", "coral"])
+def test_colours_are_kept(how: str):
+    content, style = nst.assets.picture("coffee", 48), nst.assets.picture("night_orchard", 48)
+    config = nst.GatysConfig(style_layers=("relu1_1",), content_layers=("relu2_1",), style_weight=100.0, evaluations=15)
+    plain, kept = (stylize(content, style, config, preserve_color=h) for h in (False, how))
+
+    def tint(picture):  # red less blue
+        return float((picture[:, 0] - picture[:, 2]).mean())
+
+    assert abs(tint(kept) - tint(content)) < 0.5 * abs(tint(plain) - tint(content))

@@ -207,3 +207,39 @@ def test_a_shipped_model_paints(name: str):
     assert nst.transformer_net.style_file(name).stat().st_size <= 1e6
     facts = net.metadata
     assert facts["encoder_sha256"] == nst.weights.sha256(nst.vgg.lite_file()) and facts["style"] == name and facts["licence"]
+
+
+# --- several styles, masks, colours -----------------------------------------------------------------------------------------------
+
+
+def test_each_style_in_its_mask():
+    torch.manual_seed(0)
+    content, nets = torch.rand(1, 3, 20, 24), [TransformerNet(2).eval(), TransformerNet(2).eval()]
+    left = torch.zeros(20, 24)
+    left[:, :10] = 1
+    made = stylize(content, nets, masks=[left, 1 - left])
+    torch.testing.assert_close(made[..., :10], nets[0].stylize(content)[..., :10])
+    torch.testing.assert_close(made[..., 10:], nets[1].stylize(content)[..., 10:])
+    torch.testing.assert_close(stylize(content, nets[0], masks=[left])[..., 10:], content[..., 10:])
+    torch.testing.assert_close(stylize(content, nets[0]), nets[0].stylize(content))
+
+
+def test_luminance_only():
+    content, net = torch.rand(1, 3, 20, 24), TransformerNet(2).eval()
+    torch.testing.assert_close(stylize(content, net, preserve_color=True), nst.controls.keep_color(net.stylize(content), content))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"style_weights": [1]}, "style_weights: a trained network paints one style"),
+        ({"preserve_color": "coral"}, "preserve_color='coral' recolours the style picture"),
+        ({"preserve_color": "lab"}, "preserve_color='lab': expected"),
+        ({"masks": [torch.ones(3, 3)]}, r"masks\[0\]: expected the content's size"),
+    ],
+)
+def test_what_a_trained_network_cannot_do(arguments: dict, said: str):
+    with pytest.raises(ValueError, match=said):
+        stylize(torch.rand(1, 3, 20, 24), TransformerNet(2), **arguments)
+    with pytest.raises(ValueError, match="2 styles need a mask each"):
+        stylize(torch.rand(1, 3, 20, 24), [TransformerNet(2)] * 2)
