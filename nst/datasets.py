@@ -31,6 +31,13 @@ _OFFLINE_HELP = (
 OFFLINE = ("astronaut", "chelsea", "coffee", "rocket", "hubble")  # in scikit-image's wheel
 
 
+DOWNLOADS = {  # address and MD5, as torchvision (Imagenette) and common COCO loaders state them
+    "imagenette": ("https://s3.amazonaws.com/fast-ai-imageclas/imagenette2-320.tgz", "3df6f0d01a2c9592104656642f5e78a3"),  # 0.3 GB
+    "coco": ("http://images.cocodataset.org/zips/train2017.zip", "cced6f7f71b7629ddf16f17bbcfab6b2"),  # 18 GB: the paper's kind
+    "coco_small": ("http://images.cocodataset.org/zips/val2017.zip", "442b8da7639aecaf257c1dceb8ba8c80"),  # 0.8 GB
+}
+
+
 class Batch(NamedTuple):
     """What one backward pass learns from."""
 
@@ -128,6 +135,26 @@ def picture_files(folder: str | os.PathLike) -> list[Path]:
     if not found:
         raise ValueError(f"{folder}: holds no pictures ({', '.join(sorted(SUFFIXES))})")
     return found
+
+
+def downloaded_files(name: str) -> list[Path]:
+    """The pictures of a public data set: "imagenette", "coco" or "coco_small", downloaded once, checked, unpacked in the cache folder.
+    """The pictures of a public data set, "imagenette", "coco" or "coco_small": downloaded once, checked, unpacked in the cache folder.
+    Raises ValueError for another name; ConnectionError, saying what to do by hand, where the download fails or is another file.
+    """
+    if name not in DOWNLOADS:
+        raise ValueError(f"unknown data set {name!r}: expected one of {', '.join(DOWNLOADS)}, or give picture_files a folder")
+    url, md5 = DOWNLOADS[name]
+    folder, archive = assets.cache_folder() / "datasets", Path(url).name
+    unpack = (pooch.Unzip if archive.endswith(".zip") else pooch.Untar)(extract_dir=name)
+    try:
+        pooch.retrieve(url, known_hash=f"md5:{md5}", fname=archive, path=folder, processor=unpack, progressbar=False)
+    except Exception as error:  # requests, urllib3, pooch, the archive and the file system each raise their own
+        raise ConnectionError(
+            f"{name}: could not be downloaded from {url} ({type(error).__name__}). Save that file as {folder / archive}, "
+            "or train on a folder of your own with picture_files(folder)."
+        ) from error
+    return picture_files(folder / name)
 
 
 def offline_files() -> list[Path]:

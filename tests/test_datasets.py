@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import http.server
+import shutil
+import threading
 from pathlib import Path
 
 import pytest
 import torch
 
 import nst
-from nst.datasets import Crops, Pairs, offline_files, picture_files
+from nst import datasets
+from nst.datasets import Crops, Pairs, downloaded_files, offline_files, picture_files
 
 
 @pytest.fixture
@@ -89,6 +95,27 @@ def test_pairs_draw_content_and_style(folder: Path):
     torch.testing.assert_close(batch.content, content(2, range(3)).content)
     torch.testing.assert_close(batch.style, style(2, range(3)).content)
     assert len(batch.files) == 6
+
+
+@pytest.mark.parametrize("kind", ["zip", "tgz"])
+def test_a_download_is_checked_unpacked_and_kept(kind: str, folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch):
+    served, cache = tmp_path_factory.mktemp("served"), tmp_path_factory.mktemp("cache")
+    made = shutil.make_archive(str(served / "set"), {"zip": "zip", "tgz": "gztar"}[kind], folder)
+    archive = Path(made).rename(served / f"set.{kind}")
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=served)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address, md5 = f"http://127.0.0.1:{server.server_port}/{archive.name}", hashlib.md5(archive.read_bytes()).hexdigest()
+    monkeypatch.setenv("NST_CACHE", str(cache))
+    monkeypatch.setattr(datasets, "DOWNLOADS", {"set": (address, md5), "wrong": (address, "0" * 32)})
+    with pytest.raises(ConnectionError, match=f"wrong: could not be downloaded.*set.{kind}"):
+        downloaded_files("wrong")
+    assert [f.name for f in downloaded_files("set")] == ["a.png", "b.jpg", "c.PNG"]
+    server.shutdown()
+    server.server_close()
+    assert len(downloaded_files("set")) == 3  # from the cache
+    with pytest.raises(ValueError, match="unknown data set 'sets': expected one of set, wrong"):
+        downloaded_files("sets")
 
 
 def test_offline_photographs_are_there():
