@@ -138,8 +138,8 @@ def picture_files(folder: str | os.PathLike) -> list[Path]:
 
 
 def downloaded_files(name: str) -> list[Path]:
-    """The pictures of a public data set: "imagenette", "coco" or "coco_small", downloaded once, checked, unpacked in the cache folder.
-    """The pictures of a public data set, "imagenette", "coco" or "coco_small": downloaded once, checked, unpacked in the cache folder.
+    """The pictures of a public data set, "imagenette", "coco" or "coco_small": downloaded once, checked, kept in the cache folder.
+
     Raises ValueError for another name; ConnectionError, saying what to do by hand, where the download fails or is another file.
     """
     if name not in DOWNLOADS:
