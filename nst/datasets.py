@@ -24,18 +24,12 @@ from nst.images import load_image
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 COCO = {"val2017": "442b8da7639aecaf257c1dceb8ba8c80", "train2014": "0da8c0bd3d6becc4dcb32757491aca88"}  # MD5 of the archives
+COCO_URL = "http://images.cocodataset.org/zips/{split}.zip"
 _OFFLINE_HELP = (
     "{name}: could not be downloaded from {url}, or is not the file it should be. Any folder of photographs does as well: "
     "nst.datasets.picture_files(folder); with none at hand, nst.datasets.offline_files()"
 )
 OFFLINE = ("astronaut", "chelsea", "coffee", "rocket", "hubble")  # in scikit-image's wheel
-
-
-DOWNLOADS = {  # address and MD5, as torchvision (Imagenette) and common COCO loaders state them
-    "imagenette": ("https://s3.amazonaws.com/fast-ai-imageclas/imagenette2-320.tgz", "3df6f0d01a2c9592104656642f5e78a3"),  # 0.3 GB
-    "coco": ("http://images.cocodataset.org/zips/train2017.zip", "cced6f7f71b7629ddf16f17bbcfab6b2"),  # 18 GB: the paper's kind
-    "coco_small": ("http://images.cocodataset.org/zips/val2017.zip", "442b8da7639aecaf257c1dceb8ba8c80"),  # 0.8 GB
-}
 
 
 class Batch(NamedTuple):
@@ -137,26 +131,6 @@ def picture_files(folder: str | os.PathLike) -> list[Path]:
     return found
 
 
-def downloaded_files(name: str) -> list[Path]:
-    """The pictures of a public data set, "imagenette", "coco" or "coco_small": downloaded once, checked, kept in the cache folder.
-
-    Raises ValueError for another name; ConnectionError, saying what to do by hand, where the download fails or is another file.
-    """
-    if name not in DOWNLOADS:
-        raise ValueError(f"unknown data set {name!r}: expected one of {', '.join(DOWNLOADS)}, or give picture_files a folder")
-    url, md5 = DOWNLOADS[name]
-    folder, archive = assets.cache_folder() / "datasets", Path(url).name
-    unpack = (pooch.Unzip if archive.endswith(".zip") else pooch.Untar)(extract_dir=name)
-    try:
-        pooch.retrieve(url, known_hash=f"md5:{md5}", fname=archive, path=folder, processor=unpack, progressbar=False)
-    except Exception as error:  # requests, urllib3, pooch, the archive and the file system each raise their own
-        raise ConnectionError(
-            f"{name}: could not be downloaded from {url} ({type(error).__name__}). Save that file as {folder / archive}, "
-            "or train on a folder of your own with picture_files(folder)."
-        ) from error
-    return picture_files(folder / name)
-
-
 def offline_files() -> list[Path]:
     """The five photographs that come with scikit-image: enough to see a network learn, too few to learn from (lesson 05)."""
     return [assets.path(name) for name in OFFLINE]
@@ -183,7 +157,7 @@ def coco_files(split: str = "val2017") -> list[Path]:
     """
     if split not in COCO:
         raise ValueError(f"split={split!r}: expected one of {', '.join(COCO)}")
-    url, folder = f"http://images.cocodataset.org/zips/{split}.zip", assets.cache_folder() / "coco"
+    url, folder = COCO_URL.format(split=split), assets.cache_folder() / "coco"
     try:
         pooch.retrieve(url, f"md5:{COCO[split]}", f"{split}.zip", folder, processor=pooch.Unzip(extract_dir="."))
     except Exception as error:  # requests, urllib3, pooch and the file system each raise their own

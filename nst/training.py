@@ -99,7 +99,7 @@ def train(model: nn.Module, encoder: nn.Module, loss: Loss, data: Data, config: 
     model.train().to(memory_format=torch.channels_last)
     wrapped, optimizer = accelerator.prepare(model, optimizer)
     watching = accelerator.prepare_model(encoder.requires_grad_(False).eval(), evaluation_mode=True)
-    identity = getattr(loss, "identity", {})
+    identity = {"encoder": getattr(encoder, "sha256", ""), **getattr(loss, "identity", {})}
     checkpoints = Checkpoints(Path(folder), config, accelerator, identity) if folder is not None else None
     trace = checkpoints.resume() if checkpoints else []
     bar = progress(config.steps, "training") if accelerator.is_main_process else None

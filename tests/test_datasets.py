@@ -14,7 +14,7 @@ import torch
 
 import nst
 from nst import datasets
-from nst.datasets import Crops, Pairs, downloaded_files, offline_files, picture_files
+from nst.datasets import Crops, Pairs, coco_files, imagenette_files, offline_files, picture_files
 
 
 @pytest.fixture
@@ -97,25 +97,37 @@ def test_pairs_draw_content_and_style(folder: Path):
     assert len(batch.files) == 6
 
 
-@pytest.mark.parametrize("kind", ["zip", "tgz"])
-def test_a_download_is_checked_unpacked_and_kept(kind: str, folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch):
+def test_coco_is_checked_unpacked_and_kept(folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch):
+    """The real code path, on an archive of three pictures that a server on this machine hands out."""
     served, cache = tmp_path_factory.mktemp("served"), tmp_path_factory.mktemp("cache")
-    made = shutil.make_archive(str(served / "set"), {"zip": "zip", "tgz": "gztar"}[kind], folder)
-    archive = Path(made).rename(served / f"set.{kind}")
+    (served / "set" / "val2017").mkdir(parents=True)
+    shutil.copytree(folder, served / "set" / "val2017", dirs_exist_ok=True)
+    archive = Path(shutil.make_archive(str(served / "val2017"), "zip", served / "set"))
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=served)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    address, md5 = f"http://127.0.0.1:{server.server_port}/{archive.name}", hashlib.md5(archive.read_bytes()).hexdigest()
     monkeypatch.setenv("NST_CACHE", str(cache))
-    monkeypatch.setattr(datasets, "DOWNLOADS", {"set": (address, md5), "wrong": (address, "0" * 32)})
-    with pytest.raises(ConnectionError, match=f"wrong: could not be downloaded.*set.{kind}"):
-        downloaded_files("wrong")
-    assert [f.name for f in downloaded_files("set")] == ["a.png", "b.jpg", "c.PNG"]
+    monkeypatch.setattr(datasets, "COCO_URL", f"http://127.0.0.1:{server.server_port}/{{split}}.zip")
+    with pytest.raises(ConnectionError, match="COCO val2017: could not be downloaded.*picture_files"):
+        coco_files("val2017")  # not the file that the digest promises
+    monkeypatch.setattr(datasets, "COCO", {"val2017": hashlib.md5(archive.read_bytes()).hexdigest()})
+    assert [f.name for f in coco_files("val2017")] == ["a.png", "b.jpg", "c.PNG"]
     server.shutdown()
     server.server_close()
-    assert len(downloaded_files("set")) == 3  # from the cache
-    with pytest.raises(ValueError, match="unknown data set 'sets': expected one of set, wrong"):
-        downloaded_files("sets")
+    assert len(coco_files("val2017")) == 3  # from the cache
+    with pytest.raises(ValueError, match="split='test': expected one of val2017"):
+        coco_files("test")
+
+
+def test_imagenette_without_a_network(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("NST_CACHE", str(tmp_path))
+
+    def refuse(*args, **kwargs):
+        raise OSError("no route to host")
+
+    monkeypatch.setattr("urllib.request.urlopen", refuse)
+    with pytest.raises(ConnectionError, match="Imagenette: could not be downloaded.*offline_files"):
+        imagenette_files()
 
 
 def test_offline_photographs_are_there():

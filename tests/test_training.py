@@ -168,6 +168,13 @@ def test_checkpoints_of_another_run_are_refused(tmp_path: Path):
         train(TransformerNet(3), nn.Identity(), to_grey, Noise(), small(steps=3), tmp_path)
 
 
+def test_another_encoder_is_another_run(tmp_path: Path):
+    lite = nst.VGG19.load("lite")
+    train(net(), lite, to_grey, Noise(), small(steps=3), tmp_path)
+    with pytest.raises(ValueError, match="step_000003: was trained with another encoder"):
+        train(net(), nst.VGG19(), to_grey, Noise(), small(steps=3), tmp_path)
+
+
 @pytest.mark.parametrize("file", ["model.safetensors", "optimizer.bin", "run.json"])
 def test_a_broken_checkpoint_is_named(tmp_path: Path, file: str):
     run(small(steps=3), folder=tmp_path)
