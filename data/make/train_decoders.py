@@ -81,8 +81,7 @@ def reconstruct(a: argparse.Namespace) -> None:
         nst.seed(a.seed)
         started = BUILD / layer / "decoder.safetensors"
         if a.go_on and started.is_file():  # another round, from where the last one ended
-            decoder, a.seed = Decoder.load(started).requires_grad_(), a.seed + 100
-            os.replace(BUILD / layer, BUILD / f"{layer}_round_{decoder.metadata.get('rounds', 1)}")
+            decoder, a.seed = another_round(started, a.seed)
         else:
             decoder = initialised(Decoder(layer))
         fit(layer, decoder, reconstruction, Mixed(*pictures(a)), a)
@@ -96,9 +95,21 @@ def initialised(decoder: Decoder) -> Decoder:
     return decoder
 
 
+def another_round(started: Path, seed: int) -> tuple[Decoder, int]:
+    """A finished decoder, its folder moved aside, and another seed: other crops."""
+    decoder = Decoder.load(started).requires_grad_()
+    rounds = decoder.metadata.get("rounds", 1)
+    os.replace(started.parent, started.parent.with_name(f"{started.parent.name}_round_{rounds}"))
+    return decoder, seed + 100 * rounds
+
+
 def adain(a: argparse.Namespace) -> None:
     nst.seed(a.seed)
-    decoder = Decoder.load(BUILD / "relu4_1" / "decoder.safetensors").requires_grad_()
+    started = BUILD / "adain" / "decoder.safetensors"
+    if a.go_on and started.is_file():
+        decoder, a.seed = another_round(started, a.seed)
+    else:
+        decoder = Decoder.load(BUILD / "relu4_1" / "decoder.safetensors").requires_grad_()
     fit("adain", decoder, AdaINLoss(a.style_weight), Pairs(*pictures(a)), a)
 
 
@@ -114,11 +125,11 @@ def main() -> None:
     commands = p.add_subparsers(required=True)
     r = commands.add_parser("reconstruct")
     r.add_argument("layers", nargs="*", default=list(LAYERS)), r.set_defaults(run=reconstruct)
-    r.add_argument("--go-on", action="store_true", help="train the finished decoders for another round")
     d = commands.add_parser("adain")
     d.add_argument("--style-weight", type=float, default=10.0), d.set_defaults(run=adain)
     for command in (r, d):
         command.add_argument("--photos", type=Path, required=True), command.add_argument("--paintings", type=Path, required=True)
+        command.add_argument("--go-on", action="store_true", help="train the finished decoders for another round")
         command.add_argument("--steps", type=int, help=f"default: {STEPS}")
         command.add_argument("--learning-rate", type=float, default=2e-3), command.add_argument("--seed", type=int, default=0)
     e = commands.add_parser("export")
