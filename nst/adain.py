@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from nst import controls, losses
 from nst.datasets import Batch
-from nst.decoders import Decoder, padded
+from nst.decoders import Decoder, check_decoder, padded
 from nst.images import check_picture
 from nst.runtime import device
 from nst.vgg import VGG19
@@ -58,12 +58,14 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], alpha: float = 1.
     alpha:   0 gives the content's reconstruction, 1 the whole style; it blends the features before they are decoded (section 6.2).
     preserve_color: see `controls.run`.
     encoder, decoder: the lite encoder and the decoder trained with AdaIN's losses on it, on `nst.device()`, if None.
-    ValueError / TypeError: a picture of another shape or dtype, alpha outside [0, 1], weights or masks that do not fit.
+    ValueError / TypeError: a picture of another shape or dtype, alpha outside [0, 1], weights or masks that do not fit, a decoder
+    of another layer or encoder.
     """
     controls.check_share("alpha", alpha)
     mix = controls.StyleMix.of(check_picture(content, "content"), style, style_weights, masks)
     encoder = encoder if encoder is not None else VGG19.load("lite").to(device())
     decoder = decoder if decoder is not None else Decoder.load("adain", encoder).to(device())
+    check_decoder("decoder", decoder, LAYER, encoder)
 
     @torch.no_grad()
     def paint(content: Tensor, mix: controls.StyleMix) -> Tensor:

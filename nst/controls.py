@@ -17,6 +17,7 @@ from torch import Tensor
 from nst.decoders import padded
 from nst.images import check_picture
 
+NOISE = (1 / 255) ** 2  # a variance of one 8-bit step: what rounding and JPEG leave of a colour that is not there
 PRESERVE_COLOR = (False, True, "luminance", "coral")
 Transform = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # (content features, style features, mask) -> features
 
@@ -124,7 +125,7 @@ def keep_color(painted: Tensor, content: Tensor) -> Tensor:
     """
     yiq = rgb2yiq(content.cpu().numpy(), channel_axis=1)
     yiq[:, :1] = rgb2yiq(painted.cpu().numpy(), channel_axis=1)[:, :1]
-    return torch.from_numpy(yiq2rgb(yiq, channel_axis=1)).to(painted).clamp(0, 1)
+    return torch.from_numpy(yiq2rgb(yiq, channel_axis=1)).to(painted.dtype).to(painted.device).clamp(0, 1)
 
 
 def coral(style: Tensor, content: Tensor) -> Tensor:
@@ -132,19 +133,20 @@ def coral(style: Tensor, content: Tensor) -> Tensor:
 
     style (1, 3, H', W'), content (B, 3, H, W) -> (B, 3, H', W'), in [0, 1]; the clipping may take a little of the match away.
     Covariances are divided by the number of pixels. (Public codes leave that out, which is wrong by sqrt(N_style / N_content) as
-    soon as the two differ in size.) A colour direction that the style does not have stays empty.
+    soon as the two differ in size.) A colour direction in which the style varies by no more than an 8-bit step stays empty: a grey
+    print has nothing there to be made coloured but noise.
     """
-    pixels, (mean, root) = style.flatten(2).double().cpu(), _root_of_covariance(content, 0.5)
+    pixels, (mean, root) = style.flatten(2).cpu().double(), _root_of_covariance(content, 0.5)
     style_mean, inverse_root = _root_of_covariance(style, -0.5)
     moved = root @ inverse_root @ (pixels - style_mean) + mean  # (B, 3, H'W')
-    return moved.reshape(len(content), *style.shape[1:]).to(style).clamp(0, 1)
+    return moved.reshape(len(content), *style.shape[1:]).to(style.dtype).to(style.device).clamp(0, 1)
 
 
 def _root_of_covariance(picture: Tensor, exponent: float) -> tuple[Tensor, Tensor]:
     """Mean (B, 3, 1) of a picture's pixels and their covariance (B, 3, 3) to the power of `exponent`, float64 on the CPU."""
-    pixels = picture.flatten(2).double().cpu()
+    pixels = picture.flatten(2).cpu().double()
     mean = pixels.mean(2, keepdim=True)
     covariance = (pixels - mean) @ (pixels - mean).mT / pixels.shape[2]
     values, vectors = torch.linalg.eigh(covariance)
-    powers = torch.where(values > 1e-8, values.clamp_min(1e-8) ** exponent, 0)
+    powers = torch.where(values > NOISE, values.clamp_min(NOISE) ** exponent, 0)
     return mean, vectors @ torch.diag_embed(powers) @ vectors.mT

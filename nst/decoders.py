@@ -79,6 +79,16 @@ def decoder_file(which: str) -> Path:
     return assets.data_folder() / "weights" / f"decoder_{which}.safetensors"
 
 
+def check_decoder(name: str, decoder: Decoder, layer: str, encoder: VGG19) -> None:
+    """ValueError unless `decoder` reads `layer` of this very encoder."""
+    if decoder.layer != layer:
+        raise ValueError(f"{name}: expected a decoder of {layer}, got one of {decoder.layer}")
+    channels, trained = encoder.get_submodule("conv" + layer[4:]).out_channels, decoder.metadata.get("encoder_sha256")
+    other = trained and encoder.sha256 and trained != encoder.sha256
+    if other or decoder.widths[int(layer[4]) - 1] != channels:
+        raise ValueError(f"{name}: was trained with another encoder than this one, and cannot read its features")
+
+
 def padded(picture: Tensor, multiple: int = 16, smallest: int = 32) -> Tensor:
     """A picture (B, 3, H, W) grown to the right and below until both sides are multiples of `multiple` and not under `smallest`.
 

@@ -7,13 +7,13 @@ features, colour them with the style's covariance, and decode; from the deepest 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from nst import controls
-from nst.decoders import LAYERS, Decoder, padded
+from nst.decoders import LAYERS, Decoder, check_decoder, padded
 from nst.images import check_picture
 from nst.runtime import device
 from nst.vgg import VGG19
@@ -25,14 +25,15 @@ CUT = 1e-5  # eigenvalues below this share of the largest are nothing but noise
 def mean_and_covariance(features: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """(B, C, H, W) -> mean (B, C, 1) and covariance (B, C, C) over the positions, in float64 on the CPU.
 
-    mask (1, 1, H, W) weighs the positions. The covariance is the unbiased one, divided by the number of positions less one.
+    mask (1, 1, H, W): weights of the positions. The covariance is the unbiased one, divided by HW - 1; with weights, by
+    sum w - sum w^2 / sum w, which is the same where they are 0 and 1.
     """
-    flat = features.flatten(2).double().cpu()  # (B, C, HW)
-    weights = torch.ones_like(flat[:1, :1]) if mask is None else mask.flatten(2).double().cpu()  # (1, 1, HW)
-    total = weights.sum().clamp_min(1e-8)
+    flat = features.flatten(2).cpu().double()  # (B, C, HW)
+    weights = torch.ones_like(flat[:1, :1]) if mask is None else mask.flatten(2).cpu().double()  # (1, 1, HW)
+    total = weights.sum().clamp_min(1e-12)
     mean = (weights * flat).sum(2, keepdim=True) / total
     centred = flat - mean
-    return mean, (weights * centred) @ centred.mT / (total - 1).clamp_min(1e-8 if mask is None else 1.0)
+    return mean, (weights * centred) @ centred.mT / (total - weights.square().sum() / total).clamp_min(1e-12)
 
 
 def power_of(covariance: Tensor, exponent: float) -> Tensor:
@@ -50,7 +51,7 @@ def power_of(covariance: Tensor, exponent: float) -> Tensor:
 def whiten(features: Tensor, mask: Tensor | None = None) -> Tensor:
     """Features (B, C, H, W) turned and scaled until their covariance is the identity (section 3.2, eq. 2); mean 0, float64, CPU."""
     mean, covariance = mean_and_covariance(features, mask)
-    return (power_of(covariance, -0.5) @ (features.flatten(2).double().cpu() - mean)).reshape(features.shape)
+    return (power_of(covariance, -0.5) @ (features.flatten(2).cpu().double() - mean)).reshape(features.shape)
 
 
 def colour(whitened: Tensor, style_features: Tensor) -> Tensor:
@@ -66,7 +67,8 @@ def whiten_and_colour(content_features: Tensor, style_features: Tensor, mask: Te
     """
     if content_features.shape[1] != style_features.shape[1]:
         raise ValueError(f"style_features: expected {content_features.shape[1]} channels, got {style_features.shape[1]}")
-    return colour(whiten(content_features, mask), style_features).to(content_features)
+    made = colour(whiten(content_features, mask), style_features)
+    return made.to(content_features.dtype).to(content_features.device)  # in this order: a place may know no float64
 
 
 def stylize(content: Tensor, style: Tensor | Sequence[Tensor], alpha: float = 0.6, levels: Sequence[int] = LEVELS,
@@ -81,10 +83,11 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], alpha: float = 0.
     preserve_color: see `controls.run`.
     encoder, decoders: the lite encoder and its shipped reconstruction decoders {level: decoder}, on `nst.device()`, if None.
     ValueError / TypeError: a picture of another shape or dtype, alpha outside [0, 1], unknown levels, weights or masks that do
-    not fit.
+    not fit, a decoder of another layer or encoder.
     """
     controls.check_share("alpha", alpha)
     mix = controls.StyleMix.of(check_picture(content, "content"), style, style_weights, masks)
+    levels = _checked_levels(levels)
     encoder, decoders = _networks(levels, encoder, decoders)
 
     @torch.no_grad()
@@ -106,19 +109,30 @@ def synthesize(style: Tensor, size: tuple[int, int] = (256, 256), passes: int = 
 
     Another seed gives another texture of the same hand.
     """
-    texture = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(seed))
+    check_picture(style, "style")
+    if len(size) != 2 or min(size) < 1 or passes < 1:
+        raise ValueError(f"size={size!r}, passes={passes!r}: expected (height, width) in pixels, and at least one pass")
+    texture = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(seed)).to(style.device)  # the same on every device
+    encoder, decoders = _networks(LEVELS, encoder, decoders)
     for _ in range(passes):
         texture = stylize(texture, style, alpha=1.0, encoder=encoder, decoders=decoders)
     return texture
 
 
+def _checked_levels(levels: Sequence[int]) -> list[int]:
+    given = list(levels) if isinstance(levels, Iterable) else []
+    if not given or any(not isinstance(level, int) or level not in LEVELS for level in given):
+        raise ValueError(f"levels={levels!r}: expected a list of some of 5, 4, 3, 2, 1")
+    return given
+
+
 def _networks(levels: Sequence[int], encoder: VGG19 | None, decoders: Mapping[int, Decoder] | None) -> tuple[VGG19, Mapping]:
-    if not levels or any(level not in LEVELS for level in levels):
-        raise ValueError(f"levels={levels!r}: expected some of 5, 4, 3, 2, 1")
     encoder = encoder if encoder is not None else VGG19.load("lite").to(device())
     if decoders is None:
         decoders = {level: Decoder.load(LAYERS[level - 1], encoder).to(device()) for level in levels}
     missing = [level for level in levels if level not in decoders]
     if missing:
-        raise ValueError(f"decoders: there is none for level {missing[0]}; it has {', '.join(map(str, decoders))}")
+        raise ValueError(f"decoders: there is none for level {missing[0]}; it has {', '.join(map(str, decoders)) or 'none'}")
+    for level in levels:
+        check_decoder(f"decoders[{level}]", decoders[level], LAYERS[level - 1], encoder)
     return encoder, decoders

@@ -72,7 +72,7 @@ def test_channels_must_agree():
 # --- pictures ---------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [(65, 47), (20, 20), (33, 40)])
+@pytest.mark.parametrize("size", [(257, 191), (20, 20), (33, 40)])
 def test_the_size_stays(size: tuple[int, int], encoder: nst.VGG19, decoder: Decoder):
     made = adain.stylize(torch.rand(2, 3, *size), torch.rand(1, 3, 50, 44), encoder=encoder, decoder=decoder)
     assert made.shape == (2, 3, *size) and 0 <= made.min() and made.max() <= 1
@@ -105,6 +105,48 @@ def test_several_styles(encoder: nst.VGG19, decoder: Decoder):
     torch.testing.assert_close(
         adain.stylize(content, [a, b], masks=[everywhere, nowhere], **networks), only_a, atol=1e-4, rtol=1e-4
     )
+
+
+@pytest.mark.parametrize("how", [False, True, "luminance", "coral"])
+def test_a_batch_of_pictures_equals_its_singles(how, encoder: nst.VGG19, decoder: Decoder):
+    contents, style = torch.rand(2, 3, 40, 48) * torch.tensor([0.5, 1]).view(2, 1, 1, 1), torch.rand(1, 3, 40, 40)
+    settings = {"preserve_color": how, "encoder": encoder, "decoder": decoder}
+    singles = [adain.stylize(content[None], style, **settings) for content in contents]
+    torch.testing.assert_close(adain.stylize(contents, style, **settings), torch.cat(singles), atol=1e-4, rtol=1e-4)
+
+
+def test_alpha_blends_features_not_pictures(encoder: nst.VGG19, decoder: Decoder):
+    content, style = torch.rand(1, 3, 48, 64), torch.rand(1, 3, 48, 48) ** 3
+    with torch.no_grad():
+        x, y = (encoder(p, ["relu4_1"])["relu4_1"] for p in (content, style))
+        expected = decoder(0.7 * x + 0.3 * adaptive_instance_norm(x, y)).clamp(0, 1)
+    torch.testing.assert_close(adain.stylize(content, style, 0.3, encoder=encoder, decoder=decoder), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_masks_of_a_few_pixels_stay_finite(encoder: nst.VGG19, decoder: Decoder):
+    content, styles, mask = torch.rand(1, 3, 48, 48), [torch.rand(1, 3, 40, 40)] * 2, torch.zeros(48, 48)
+    mask[3, 4:7] = 1
+    for masks in ([mask, 1 - mask], [mask, torch.zeros(48, 48)], [1e-6 * mask, mask]):
+        assert torch.isfinite(adain.stylize(content, styles, masks=masks, encoder=encoder, decoder=decoder)).all()
+
+
+def test_arguments_are_left_as_they_are(encoder: nst.VGG19, decoder: Decoder):
+    given = [2 * torch.rand(1, 3, 40, 40) - 0.5, torch.rand(1, 3, 40, 40), torch.full((40, 40), 0.5)]
+    before = [x.clone() for x in given]
+    adain.stylize(given[0], [given[1]], masks=[given[2]], preserve_color="coral", encoder=encoder, decoder=decoder)
+    assert all(torch.equal(a, b) for a, b in zip(given, before, strict=True))
+
+
+def test_a_decoder_of_another_layer_or_encoder_is_refused(encoder: nst.VGG19, decoder: Decoder):
+    x = torch.rand(1, 3, 32, 32)
+    with pytest.raises(ValueError, match="decoder: expected a decoder of relu4_1, got one of relu3_1"):
+        adain.stylize(x, x, encoder=encoder, decoder=Decoder("relu3_1"))
+    with pytest.raises(ValueError, match="decoder: was trained with another encoder"):
+        adain.stylize(x, x, encoder=nst.VGG19(), decoder=decoder)
+    strange = Decoder("relu4_1")
+    strange.metadata = {"encoder_sha256": "0" * 64}
+    with pytest.raises(ValueError, match="decoder: was trained with another encoder"):
+        adain.stylize(x, x, encoder=encoder, decoder=strange)
 
 
 @pytest.mark.parametrize("alpha", [-0.1, 1.5, float("nan"), True, "1"])

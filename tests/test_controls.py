@@ -28,6 +28,17 @@ def test_coral_of_flat_pictures_is_finite():
     torch.testing.assert_close(coral(other, flat), torch.full_like(other, 0.4))
 
 
+def test_coral_leaves_a_grey_print_grey():
+    """8-bit rounding is not a colour: nothing is there to be stretched to the photograph's colours."""
+    grey = torch.rand(1, 1, 40, 40).expand(1, 3, 40, 40)
+    print_ = ((grey * 255 + torch.rand(1, 3, 40, 40) - 0.5).round() / 255).clamp(0, 1)
+    content = nst.assets.picture("coffee", 64)
+    made = coral(print_, content)
+    assert float((made - coral(grey, content)).abs().max()) < 0.02
+    wanted = float(content.flatten(2).var(2).sum())  # what one direction can carry of the photograph's variance, and no more
+    assert float(made.flatten(2).var(2).sum()) < 1.05 * wanted
+
+
 def test_keep_color_takes_one_channel_of_yiq():
     content, painted = 0.3 + 0.4 * torch.rand(2, 3, 8, 9), 0.45 + 0.1 * torch.rand(2, 3, 8, 9)
     yiq = rgb2yiq(keep_color(painted, content).numpy(), channel_axis=1)

@@ -83,6 +83,8 @@ def test_folders_without_pictures(tmp_path: Path):
         picture_files(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="files is empty"):
         Crops([])
+    with pytest.raises(ValueError, match="zoom=0"):
+        Crops(["a.png"], zoom=0)
     (tmp_path / "only.png").write_bytes(b"broken")
     with pytest.warns(UserWarning, match="only.png"), pytest.raises(ValueError, match="none of 100 pictures.*only.png"):
         Crops([tmp_path / "only.png"], 16)(0, range(1))

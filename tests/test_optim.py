@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.optimize import minimize
 
-from nst.optim import inverse_hessian_times, minimize_in_box, remember
+from nst.optim import OPPONENTS, TRUST, Bands, inverse_hessian_times, minimize_in_box, remember
 
 
 def quadratic(n=40, seed=0):
@@ -111,5 +111,101 @@ def test_the_two_loop_recursion_equals_the_bfgs_formula():
 
 def test_what_curves_down_is_not_remembered():
     memory = []
-    remember(memory, torch.ones(3), -torch.ones(3))
-    assert memory == []
+    assert not remember(memory, torch.ones(3), -torch.ones(3)) and memory == []
+    assert remember(memory, torch.ones(3), torch.ones(3)) and len(memory) == 1
+
+
+# --- pictures: one scale per colour and octave --------------------------------------------------------------------------------
+
+
+def picture(seed, *size, dtype=torch.float64):
+    return torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+def octave(height, width):
+    """Of each frequency of numpy's full transform: below a cycle, 1, 2 … 3, 4 … 7, … cycles per shorter side."""
+    cycles = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None]) * min(height, width)
+    return np.array([[sum(c >= 2**k for k in range(int(np.log2(min(height, width))))) for c in row] for row in cycles])
+
+
+def by_band(v, scales):
+    """sum over bands of scale times projection, with numpy's full complex transform."""
+    height, width = v.shape[-2:]
+    colours = np.array(OPPONENTS) / np.linalg.norm(OPPONENTS, axis=1, keepdims=True)
+    spectrum = np.fft.fft2(np.einsum("dc,chw->dhw", colours, v[0].numpy())) * scales.numpy()[:, octave(height, width)]
+    return torch.from_numpy(np.einsum("dc,dhw->chw", colours, np.fft.ifft2(spectrum).real))[None]
+
+
+@pytest.mark.parametrize("size", [(6, 8), (5, 7), (8, 5), (1, 4), (1, 1)])
+def test_the_matrix_of_bands_is_symmetric_positive_definite_and_the_formula(size):
+    bands = Bands(picture(0, *size), history=5)
+    for seed in range(3):
+        step, change = picture(seed, *size) - 0.5, picture(seed + 9, *size) - 0.5
+        bands.learn(step, change, (step * change).sum().abs())
+    n = 3 * size[0] * size[1]
+    units = torch.eye(n, dtype=torch.float64).reshape(n, 1, 3, *size)
+    matrix = torch.stack([bands(unit).flatten() for unit in units])
+    assert torch.allclose(matrix, matrix.T, atol=1e-12) and float(torch.linalg.eigvalsh(matrix).min()) > 0
+    by_hand = torch.stack([by_band(unit, bands.scales()).flatten() for unit in units])
+    assert torch.allclose(matrix, by_hand, atol=1e-10)
+    v = picture(4, *size)
+    assert torch.allclose(bands.energies(v).sum(), v.square().sum())  # Parseval: the bands are all there is
+
+
+def test_bands_learn_the_curvature_and_its_scale():
+    size = (12, 16)
+    curvature = torch.logspace(-1, 1, 12, dtype=torch.float64).reshape(3, 4)
+    bands = Bands(picture(0, *size), history=100)
+    assert torch.equal(bands.scales(), torch.ones(3, 4, dtype=torch.float64))
+    left = right = 0.0
+    pairs = [(s := picture(seed, *size) - 0.5, by_band(s, curvature)) for seed in range(20)]
+    for s, y in pairs:
+        bands.learn(s, y, (s * y).sum())
+    scales = bands.scales()
+    learned = scales * curvature ** (2 * TRUST)
+    assert float(learned.max() / learned.min()) < 1 + 1e-3
+    for s, y in pairs:
+        left += float((s * by_band(s, 1 / scales)).sum() / (s * y).sum())
+        right += float((y * by_band(y, scales)).sum() / (s * y).sum())
+    assert abs(left / right - 1) < 1e-3
+
+
+def test_bands_that_nothing_has_moved_in_stay_finite_and_positive():
+    bands = Bands(picture(0, 8, 8, dtype=torch.float32), history=3)
+    grey = picture(1, 8, 8, dtype=torch.float32)[:, :1].expand(1, 3, 8, 8) - 0.5
+    bands.learn(grey, 7 * grey, 7 * grey.square().sum())
+    scales = bands.scales()
+    assert torch.isfinite(scales).all() and torch.allclose(scales, torch.tensor(1 / 7))
+
+
+def multiscale(spread, size=(16, 20)):
+    """1/2 (x - t)' W B W (x - t): curvature 1e-2 … 1e2 by band, uneven from pixel to pixel; t within 1/2 +- spread."""
+    curvature, target = torch.logspace(2, -2, 15, dtype=torch.float64).reshape(3, 5), 0.5 + spread * (2 * picture(5, *size) - 1)
+    uneven = (picture(6, *size) - 0.5).exp()
+
+    def function(x):
+        difference = uneven * (x.reshape(target.shape) - target)
+        pull = by_band(difference, curvature)
+        return float((difference * pull).sum()) / 2, (uneven * pull).reshape(x.shape)
+
+    return function, target
+
+
+def test_an_uneven_picture_problem_agrees_with_scipys():
+    function, target = multiscale(spread=0.8)  # the minimum lies on the box in many pixels
+    ours = minimize_in_box(function, torch.full_like(target, 0.5), 1500)
+    theirs, lowest = scipys(function, target.numel())
+    assert float(ours.min()) >= 0 and float(ours.max()) <= 1
+    assert function(ours)[0] <= lowest * (1 + 1e-4)
+
+
+def test_bands_save_evaluations():
+    """The same function of the same numbers, as a picture and as a vector, which has no bands."""
+    function, target = multiscale(spread=0.4)  # inside the box, where the loss is 0
+    first = function(torch.full_like(target, 0.5))[0]
+    needed = []
+    for start in (torch.full_like(target, 0.5), torch.full_like(target, 0.5).flatten()):
+        trace = []
+        minimize_in_box(lambda x, trace=trace: (trace.append(function(x)[0]), function(x))[1], start, 600)
+        needed.append(next((n for n, loss in enumerate(trace) if loss < 1e-4 * first), 600))
+    assert needed[0] < 0.6 * needed[1], needed

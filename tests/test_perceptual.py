@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 from torch import nn
@@ -66,3 +68,38 @@ def test_the_style_has_one_size(encoder: nst.VGG19):
 def test_bad_styles(style: torch.Tensor, said: str, encoder: nst.VGG19):
     with pytest.raises(ValueError, match=said):
         PerceptualLoss(PerceptualConfig.default(), encoder, style)
+
+
+def test_no_gradient_reaches_the_encoder_or_the_target(encoder: nst.VGG19):
+    thawed = nst.VGG19.load("lite").requires_grad_()
+    loss = PerceptualLoss(PerceptualConfig.default(), thawed, nst.assets.picture("cut_paper", 64))
+    assert not any(gram.requires_grad for gram in loss.grams.values())
+    batch = Batch(torch.rand(2, 3, 32, 32), None, [])
+    net = nn.Conv2d(3, 3, 1)
+    sum(loss(net, encoder, batch, 0).values()).backward()
+    assert net.weight.grad.abs().sum() > 0 and all(p.grad is None for p in encoder.parameters())
+
+
+def test_a_batch_costs_the_mean_of_its_pictures(encoder: nst.VGG19):
+    loss = PerceptualLoss(PerceptualConfig.default(tv_weight=0.0), encoder, nst.assets.picture("cut_paper", 64))
+    pictures, net = torch.rand(3, 3, 32, 32) * torch.tensor([0.2, 0.6, 1.0]).view(3, 1, 1, 1), nn.Conv2d(3, 3, 1)
+    whole = loss(net, encoder, Batch(pictures, None, []), 999)
+    singles = [loss(net, encoder, Batch(x[None], None, []), 999) for x in pictures]
+    for name, value in whole.items():
+        torch.testing.assert_close(value, sum(part[name] for part in singles) / 3, rtol=1e-4, atol=1e-7)
+
+
+def test_identity_tells_runs_apart(encoder: nst.VGG19):
+    style = nst.assets.picture("cut_paper", 64)
+    one, same = (PerceptualLoss(PerceptualConfig.default(), encoder, style).identity for _ in range(2))
+    assert one == same and json.loads(json.dumps(one))["loss"]["tv_weight"] == PerceptualConfig.default().tv_weight
+    assert PerceptualLoss(PerceptualConfig.default(), encoder, style.flip(-1)).identity["style"] != one["style"]
+
+
+@pytest.mark.parametrize(("changes", "said"), [
+    ({"content_form": "l1"}, "content_form='l1'"), ({"style_weight": -1.0}, "style_weight=-1.0"),
+    ({"tv_weight": float("nan")}, "tv_weight=nan"), ({"style_layer_weights": (1.0,)}, "one weight for each of the 5 layers, got 1"),
+])  # fmt: skip
+def test_bad_recipes(changes: dict, said: str):
+    with pytest.raises(ValueError, match=said):
+        PerceptualConfig.default(**changes)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -12,11 +14,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 import nst
-from nst.datasets import Batch
-from nst.training import TrainingConfig, train
+from nst import training
+from nst.datasets import Batch, Crops, offline_files
+from nst.perceptual import PerceptualConfig, PerceptualLoss
+from nst.training import TrainingConfig, samples, train
 from nst.transformer_net import TransformerNet
 
 
@@ -100,6 +105,64 @@ def test_half_precision_and_back():
     assert encoder.forward.__func__ is nst.VGG19.forward  # nothing is left wrapped around it
 
 
+def test_float16_scales_its_gradients_and_resumes(tmp_path: Path):
+    try:
+        whole, _ = run(small(precision="fp16", steps=60, learning_rate=1e-2, save_every=25))
+    except ValueError as error:  # older Accelerates have float16 on a GPU only, and say so
+        pytest.skip(str(error))
+    assert whole[-1]["grey"] < 0.7 * whole[0]["grey"]
+
+    def stop(step, parts, model):
+        if step == 40:
+            raise KeyboardInterrupt
+
+    config = small(precision="fp16", steps=60, learning_rate=1e-2, save_every=25)
+    with pytest.raises(KeyboardInterrupt):
+        run(config, folder=tmp_path, callback=stop)
+    assert run(config, folder=tmp_path)[0] == whole  # the scale of the gradients is part of the checkpoint
+
+
+def test_samples_are_pictures_of_the_steps(tmp_path: Path):
+    pictures = [torch.rand(1, 3, 16, 20), torch.rand(1, 3, 16, 12)]
+    trace, model = run(small(), callback=samples(tmp_path / "seen", pictures, every=4))
+    assert [p.name for p in sorted((tmp_path / "seen").iterdir())] == ["sample_000004.png", "sample_000008.png"]
+    shown = nst.load_image(tmp_path / "seen" / "sample_000008.png")
+    torch.testing.assert_close(shown, torch.cat([model.stylize(p) for p in pictures], -1), atol=0.004, rtol=0)
+    assert trace == run(small())[0]  # looking changes nothing
+
+
+def test_a_callback_may_leave_the_model_in_eval_mode():
+    """Batch norm would freeze its statistics for the rest of the run."""
+
+    def look(step, parts, model):
+        model.eval()
+
+    models = []
+    for callback in (None, look):
+        torch.manual_seed(7)
+        models.append(TransformerNet(2, norm="batch"))
+        train(models[-1], nn.Identity(), to_grey, Noise(), small(), callback=callback)
+    assert all(torch.equal(a, b) for a, b in zip(*(m.state_dict().values() for m in models), strict=True))
+
+
+def test_the_paper_variant_learns():
+    torch.manual_seed(7)
+    model = TransformerNet(2, norm="batch", upsampling="transposed")
+    trace = train(model, nn.Identity(), to_grey, Noise(), small(steps=60, learning_rate=1e-2))
+    assert trace[-1]["grey"] < 0.5 * trace[0]["grey"]
+
+
+def test_which_pictures_a_step_asks_for():
+    asked = []
+
+    def data(step: int, positions: range) -> Batch:
+        asked.append((step, positions))
+        return Noise()(step, positions)
+
+    train(net(), nn.Identity(), to_grey, data, small(steps=2, batch_size=2, accumulate=2))
+    assert asked == [(0, range(2)), (0, range(2, 4)), (1, range(2)), (1, range(2, 4))]
+
+
 # --- checkpoints ------------------------------------------------------------------------------------------------------------------
 
 
@@ -124,7 +187,7 @@ def test_a_run_goes_on_from_its_checkpoint(tmp_path: Path):
 
 
 KILLED = """
-    import sys
+    import sys, time
     sys.path.insert(0, {tests!r})
     from test_training import *
     def tell(step, parts, model):
@@ -138,18 +201,81 @@ KILLED = """
 def test_kill_and_resume(tmp_path: Path):
     """kill -9 in the middle of a run; the losses after the resume are those of an uninterrupted run, to the last bit."""
     program = textwrap.dedent(KILLED.format(tests=str(Path(__file__).parent), folder=str(tmp_path)))
-    environment = {**os.environ, "NST_PROGRESS": "0"}
+    environment = {**os.environ, "NST_PROGRESS": "0", "NST_DEVICE": "cpu"}
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=environment)
     for line in process.stdout:
         if int(line) == 8:
             process.send_signal(signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
             break
     process.stdout.close()
-    process.wait()
+    assert process.wait(timeout=60) != 0
     assert (tmp_path / "step_000006").is_dir() and not (tmp_path / "step_000040").exists()
     resumed, _ = run(small(steps=40), folder=tmp_path)
     whole, _ = run(small(steps=40))
     assert resumed == whole
+
+
+def restless(net: nn.Module, encoder: nn.Module, batch: Batch, step: int) -> dict[str, torch.Tensor]:
+    """A loss that throws dice."""
+    return {"grey": (net(batch.content + 0.1 * torch.randn_like(batch.content)) - torch.rand(1)).square().mean()}
+
+
+def test_random_numbers_are_resumed_too(tmp_path: Path):
+    def broken_off(step, parts, model):
+        if step == 4:
+            raise KeyboardInterrupt
+
+    whole = train(net(), nn.Identity(), restless, Noise(), small())
+    with pytest.raises(KeyboardInterrupt):
+        train(net(), nn.Identity(), restless, Noise(), small(), tmp_path, broken_off)
+    torch.rand(3)
+    assert train(net(), nn.Identity(), restless, Noise(), small(), tmp_path) == whole
+
+
+def test_a_checkpoint_holds_the_model_and_not_the_encoder(tmp_path: Path):
+    train(net(), nst.VGG19.load("lite"), to_grey, Noise(), small(steps=3), tmp_path)
+    names = {p.name for p in (tmp_path / "step_000003").iterdir()}
+    assert {"model.safetensors", "optimizer.bin", "run.json"} <= names and "model_1.safetensors" not in names
+    assert load_file(tmp_path / "step_000003" / "model.safetensors").keys() == net().state_dict().keys()
+
+
+class Bomb:
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __reduce__(self):
+        return (Path.touch, (self.path,))
+
+
+@pytest.mark.parametrize("file", ["optimizer.bin", "random_states_0.pkl"])
+def test_nothing_in_a_checkpoint_is_executed(tmp_path: Path, file: str):
+    run(small(steps=3), folder=tmp_path / "run")
+    (tmp_path / "run" / "step_000003" / file).write_bytes(pickle.dumps({"state": Bomb(tmp_path / "exploded")}))
+    with contextlib.suppress(ValueError):
+        run(small(steps=3), folder=tmp_path / "run")
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_auto_is_decided_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A probe that comes out otherwise the second time must not change the numbers of a resumed run."""
+    monkeypatch.setattr(training, "_precision", lambda wanted: "bf16" if wanted == "auto" else wanted)
+    first, _ = run(small(steps=3, precision="auto"), folder=tmp_path)
+    assert json.loads((tmp_path / "step_000003" / "run.json").read_text())["config"]["precision"] == "bf16"
+    monkeypatch.setattr(training, "_precision", lambda wanted: "no" if wanted == "auto" else wanted)
+    assert run(small(steps=3, precision="auto"), folder=tmp_path)[0] == first
+
+
+def test_another_loss_is_another_run(tmp_path: Path):
+    """Who changes the style weight and starts again must not be handed the finished run of before."""
+    encoder, style = nst.VGG19.load("lite"), nst.assets.picture("cut_paper", 64)
+    data, config = Crops(offline_files(), 32, read=40), small(steps=3)
+    train(net(), encoder, PerceptualLoss(PerceptualConfig.default(), encoder, style), data, config, tmp_path)
+    again = train(net(), encoder, PerceptualLoss(PerceptualConfig.default(), encoder, style), data, config, tmp_path)
+    assert len(again) == 3
+    for loss in (PerceptualLoss(PerceptualConfig.default(style_weight=2.0), encoder, style),
+                 PerceptualLoss(PerceptualConfig.default(), encoder, style.flip(-1))):  # fmt: skip
+        with pytest.raises(ValueError, match="step_000003: was trained with another (loss|style)"):
+            train(net(), encoder, loss, data, config, tmp_path)
 
 
 def test_half_a_checkpoint_is_never_used(tmp_path: Path):
@@ -221,7 +347,8 @@ def test_a_gradient_that_is_not_finite_changes_nothing():
 
 @pytest.mark.parametrize(("changes", "said"), [({"steps": 0}, "steps=0"), ({"batch_size": 1.5}, "batch_size=1.5"),
                                                ({"precision": "fp8"}, "precision='fp8'"), ({"learning_rate": 0}, "learning_rate=0"),
-                                               ({"clip": float("nan")}, "clip=nan")])  # fmt: skip
+                                               ({"clip": float("nan")}, "clip=nan"), ({"hold": 1.5}, "hold=1.5"),
+                                               ({"warmup": -1}, "warmup=-1")])  # fmt: skip
 def test_bad_configurations(changes: dict, said: str):
     with pytest.raises(ValueError, match=said):
         small(**changes)
@@ -252,7 +379,8 @@ def test_two_processes_are_one_with_twice_the_batch(tmp_path: Path):
         text = TWO.format(tests=tests, batch=batch, folder=str(tmp_path), name=name)
         program.write_text(textwrap.dedent(text))
         environment = {**os.environ, "NST_PROGRESS": "0", "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "NST_DEVICE": "cpu"}
-        done = subprocess.run([sys.executable, *command, str(program)], env=environment, capture_output=True, text=True)
+        done = subprocess.run([sys.executable, *command, str(program)], env=environment, capture_output=True, text=True,
+                              timeout=300)  # fmt: skip
         assert done.returncode == 0, done.stderr[-3000:]
     found = {name: torch.load(tmp_path / f"{name}.pt", weights_only=True) for name in ("one0", "two0", "two1")}
     assert len(found["one0"]["gradients"]) == len(list(net().parameters()))

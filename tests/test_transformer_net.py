@@ -38,9 +38,7 @@ class ArticleConvBlock(nn.Module):
 class ArticleResidualBlock(nn.Module):
     def __init__(self, channels):
         super().__init__()
-        self.block = nn.Sequential(
-            ArticleConvBlock(channels, channels, 3), ArticleConvBlock(channels, channels, 3, relu=False)
-        )
+        self.block = nn.Sequential(ArticleConvBlock(channels, channels, 3), ArticleConvBlock(channels, channels, 3, relu=False))
 
     def forward(self, x):
         return self.block(x) + x
@@ -142,6 +140,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path):
     assert again.metadata["style"] == "mine" and not any(p.requires_grad for p in again.parameters())
     torch.testing.assert_close(again(x), net(x))
     net.save(tmp_path / "half.safetensors", dtype=torch.float16)
+    torch.testing.assert_close(load_style(tmp_path / "half.safetensors").cpu()(x), net(x), atol=5e-3, rtol=0)
     assert (tmp_path / "half.safetensors").stat().st_size < 0.7 * (tmp_path / "mine.safetensors").stat().st_size
 
 
@@ -179,6 +178,24 @@ def test_broken_files_are_named(tmp_path: Path):
     nst.weights.write(tmp_path / "short.safetensors", "transformer_net", tensors, facts)
     with pytest.raises(ValueError, match="short.safetensors: is not a TransformerNet of width 4"):
         load_style(tmp_path / "short.safetensors")
+
+
+def test_checkpoints_of_old_torch_versions_load(article: ArticleNet, tmp_path: Path):
+    """Before 0.4 torch's instance norm stored running statistics that it never used."""
+    state = dict(article.state_dict())
+    for name in [k for k in state if k.endswith("norm.weight")]:
+        state[name.replace("weight", "running_mean")] = torch.rand(len(state[name]))
+        state[name.replace("weight", "running_var")] = torch.rand(len(state[name]))
+    torch.save(state, tmp_path / "old.pth")
+    x = torch.rand(1, 3, 24, 24)
+    torch.testing.assert_close(load_style(tmp_path / "old.pth").cpu()(x), article(x))
+
+
+def test_facts_that_make_no_network_are_named(tmp_path: Path):
+    for facts in ({"norm": "instance", "upsampling": "nearest"}, {"width": 4, "norm": "layer", "upsampling": "nearest"}):
+        nst.weights.write(tmp_path / "odd.safetensors", "transformer_net", TransformerNet(4).state_dict(), facts)
+        with pytest.raises(ValueError, match="odd.safetensors: is not a TransformerNet"):
+            load_style(tmp_path / "odd.safetensors")
 
 
 def test_an_unknown_style_is_told_the_known_ones():

@@ -102,6 +102,16 @@ def test_a_mask_takes_the_statistics_of_its_positions():
     assert torch.isfinite(whiten_and_colour(x, y, few)).all()
 
 
+def test_the_covariance_under_a_mask_does_not_know_the_masks_scale():
+    x, soft = correlated(1, 4, 6, 7), torch.rand(1, 1, 6, 7, dtype=torch.float64)
+    w, flat = soft.flatten().numpy(), x[0].flatten(1).numpy()
+    mean, covariance = mean_and_covariance(x, soft)
+    np.testing.assert_allclose(mean[0, :, 0], np.average(flat, axis=1, weights=w))
+    np.testing.assert_allclose(covariance[0], np.cov(flat, aweights=w))
+    for got, wanted in zip(mean_and_covariance(x, 1e-3 * soft), (mean, covariance), strict=True):
+        torch.testing.assert_close(got, wanted)
+
+
 def test_channels_must_agree():
     with pytest.raises(ValueError, match="style_features: expected 4 channels, got 5"):
         whiten_and_colour(torch.rand(1, 4, 2, 2), torch.rand(1, 5, 2, 2))
@@ -115,7 +125,7 @@ def test_colour_undoes_whiten():
 # --- pictures ---------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [(65, 47), (20, 20), (33, 40)])
+@pytest.mark.parametrize("size", [(257, 191), (20, 20), (33, 40)])
 def test_the_size_stays(size: tuple[int, int], encoder: nst.VGG19, decoders: dict):
     made = wct.stylize(torch.rand(2, 3, *size), torch.rand(1, 3, 50, 44), encoder=encoder, decoders=decoders)
     assert made.shape == (2, 3, *size) and 0 <= made.min() and made.max() <= 1
@@ -128,6 +138,21 @@ def test_no_style_and_its_own_style_are_the_reconstruction(encoder: nst.VGG19, d
     for alpha, style in ((0.0, torch.rand(1, 3, 40, 40)), (1.0, content)):
         made = wct.stylize(content, style, alpha, levels=[3], encoder=encoder, decoders=decoders)
         torch.testing.assert_close(made, plain, atol=1e-3, rtol=1e-3)
+
+
+def test_a_batch_of_pictures_equals_its_singles(encoder: nst.VGG19, decoders: dict):
+    contents, style = torch.rand(2, 3, 40, 48) * torch.tensor([0.5, 1]).view(2, 1, 1, 1), torch.rand(1, 3, 40, 40)
+    singles = [wct.stylize(content[None], style, encoder=encoder, decoders=decoders) for content in contents]
+    together = wct.stylize(contents, style, encoder=encoder, decoders=decoders)
+    torch.testing.assert_close(together, torch.cat(singles), atol=1e-3, rtol=1e-3)
+
+
+def test_each_level_reads_the_last_ones_picture(encoder: nst.VGG19, decoders: dict):
+    x, style = torch.rand(1, 3, 48, 64), torch.rand(1, 3, 48, 48)
+    settings = {"encoder": encoder, "decoders": decoders}
+    at_once = wct.stylize(x, style, levels=(4, 2), **settings)
+    one_by_one = wct.stylize(wct.stylize(x, style, levels=[4], **settings), style, levels=[2], **settings)
+    torch.testing.assert_close(at_once, one_by_one, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("picture", [torch.zeros(1, 3, 40, 40), torch.full((1, 3, 7, 200), 0.3)])
@@ -151,9 +176,49 @@ def test_texture_synthesis_has_the_styles_colours():
     assert not torch.equal(texture, wct.synthesize(style, (64, 80), passes=2, seed=1))
 
 
-@pytest.mark.parametrize(("arguments", "said"), [({"alpha": 2}, "alpha=2"), ({"levels": ()}, r"levels=\(\)"),
-                                                 ({"levels": (6,)}, r"levels=\(6,\)"),
-                                                 ({"decoders": {}}, "decoders: there is none for level 5")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"alpha": 2}, "alpha=2"),
+        ({"levels": ()}, r"levels=\(\)"),
+        ({"levels": (6,)}, r"levels=\(6,\)"),
+        ({"levels": 5}, "levels=5"),
+        ({"levels": [4.0]}, r"levels=\[4.0\]"),
+        ({"levels": "51"}, "levels='51'"),
+        ({"decoders": {}}, "decoders: there is none for level 5; it has none"),
+        ({"decoders": dict.fromkeys(range(1, 6), Decoder("relu5_1"))}, r"decoders\[4\]: expected a decoder of relu4_1"),
+    ],
+)
 def test_bad_arguments(arguments: dict, said: str):
     with pytest.raises(ValueError, match=said):
         wct.stylize(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32), **arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"size": (64,)}, r"size=\(64,\)"),
+        ({"size": (0, 64)}, r"size=\(0, 64\)"),
+        ({"passes": 0}, "passes=0"),
+        ({"style": torch.rand(3, 8, 8)}, "style: "),
+    ],
+)
+def test_bad_textures(arguments: dict, said: str):
+    with pytest.raises(ValueError, match=said):
+        wct.synthesize(**{"style": torch.rand(1, 3, 32, 32), **arguments})
+
+
+def test_no_float64_is_asked_of_the_features_own_device():
+    """Apple's MPS has none: features have to be on the CPU before they become float64."""
+    asked = []
+
+    class Watch(torch.overrides.TorchFunctionMode):
+        def __torch_function__(self, function, types, args=(), kwargs=None):
+            asked.append(function.__name__)
+            return function(*args, **(kwargs or {}))
+
+    with Watch():
+        whiten_and_colour(torch.rand(1, 4, 5, 5), torch.rand(1, 4, 6, 6), torch.ones(1, 1, 5, 5))
+        nst.controls.coral(torch.rand(1, 3, 5, 5), torch.rand(1, 3, 6, 6))
+    doubles = [k for k, name in enumerate(asked) if name == "double"]
+    assert doubles and all(asked[k - 1] == "cpu" for k in doubles)

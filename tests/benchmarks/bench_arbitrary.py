@@ -6,7 +6,8 @@
 quality: what the decoders give back of FOLDER/photos_kept_out (PSNR, mean over the photographs) beside the 16x encoder and decoder
 pairs in FOLDER/teacher; and, where a judge is given (a program with load_networks, prepare, distances, leak), its style share,
 content and leak on three public pairs. speed: seconds at 256 and 512 px with and without the style's encoding, and the share of
-WCT that is spent in eigh. The papers: AdaIN 56 and 15 pictures a second at 256 and 512 px without style encoding (Titan X).
+WCT that is spent in eigh, beside the papers' figures: AdaIN 56 and 15 pictures a second at 256 and 512 px without style encoding
+(1703.06868, Titan X); WCT 0.83 s at 256 px (remembered of 1705.08086's table, not checked).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import nst
 from nst import adain, wct
 from nst.decoders import LAYERS, Decoder
 
+PAPERS = {"AdaIN 256": "1/56 s without (Titan X)", "AdaIN 512": "1/15 s without (Titan X)", "WCT 256": "about 0.83 s (not checked)"}
 STYLES = ("starry_night", "great_wave", "composition_vii")
 
 
@@ -113,18 +115,21 @@ def bench_speed(a: argparse.Namespace) -> None:
     encoder = nst.VGG19.load("lite")
     painter = load_decoder("adain", a, encoder)
     decoders = {level: load_decoder(layer, a, encoder) for level, layer in enumerate(LAYERS, 1)}
+    print(f"{torch.get_num_threads()} threads; the shortest of three")
     for size in (256, 512):
         content, style = torch.rand(1, 3, size, size), torch.rand(1, 3, size, size)
-        features = encoder(style, LAYERS)
         whole = shortest(lambda c=content, s=style: adain.stylize(c, s, encoder=encoder, decoder=painter))
-        encoding = shortest(lambda s=style: encoder(s, ["relu4_1"]))
-        print(f"AdaIN {size} px: {whole:.3f} s with the style's encoding, {whole - encoding:.3f} s without")
+        report("AdaIN", size, whole, shortest(lambda s=style: encoder(s, ["relu4_1"])))
         whole = shortest(lambda c=content, s=style: wct.stylize(c, s, encoder=encoder, decoders=decoders))
-        encoding = sum(shortest(lambda s=style, k=layer: encoder(s, [k])) for layer in LAYERS)
-        covariances = [wct.mean_and_covariance(features[layer])[1] for layer in LAYERS]
-        eigh = 2 * sum(shortest(lambda m=matrix: torch.linalg.eigh(m)) for matrix in covariances)
-        without = whole - encoding
-        print(f"WCT   {size} px: {whole:.3f} s with the style's encoding, {without:.3f} s without; eigh {eigh / whole:.0%}")
+        report("WCT", size, whole, sum(shortest(lambda s=style, k=layer: encoder(s, [k])) for layer in LAYERS))
+        covariances = [wct.mean_and_covariance(found)[1] for found in encoder(style, LAYERS).values()]
+        eigh = 2 * sum(shortest(lambda m=matrix: torch.linalg.eigh(m)) for matrix in covariances)  # content's and style's
+        print(f"WCT {size} px: {eigh:.3f} s of it in eigh, {eigh / whole:.0%}", flush=True)
+
+
+def report(method: str, size: int, whole: float, encoding: float) -> None:
+    paper = PAPERS.get(f"{method} {size}", "none at this size")
+    print(f"{method} {size} px: {whole:.3f} s with the style's encoding, {whole - encoding:.3f} s without; the paper: {paper}")
 
 
 def main() -> None:
