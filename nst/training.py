@@ -99,13 +99,13 @@ def train(model: nn.Module, encoder: nn.Module, loss: Loss, data: Data, config: 
     model.train().to(memory_format=torch.channels_last)
     wrapped, optimizer = accelerator.prepare(model, optimizer)
     watching = accelerator.prepare_model(encoder.requires_grad_(False).eval(), evaluation_mode=True)
-    identity = {"encoder": getattr(encoder, "sha256", ""), **getattr(loss, "identity", {})}
-    checkpoints = Checkpoints(Path(folder), config, accelerator, identity) if folder is not None else None
-    trace = checkpoints.resume() if checkpoints else []
     bar = progress(config.steps, "training") if accelerator.is_main_process else None
-    if bar is not None:
-        bar.update(len(trace))
     try:
+        identity = {"encoder": getattr(encoder, "sha256", ""), **getattr(loss, "identity", {})}
+        checkpoints = Checkpoints(Path(folder), config, accelerator, identity) if folder is not None else None
+        trace = checkpoints.resume() if checkpoints else []
+        if bar is not None:
+            bar.update(len(trace))
         for step, batches in _ahead(data, config, accelerator, start=len(trace)):
             torch.manual_seed(config.seed + 1_000_003 * (step * accelerator.num_processes + accelerator.process_index))
             for group in optimizer.param_groups:
@@ -138,8 +138,8 @@ def train(model: nn.Module, encoder: nn.Module, loss: Loss, data: Data, config: 
         model.eval()
         if bar is not None:
             bar.close()
-        for prepared in (wrapped, watching):
-            accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)  # takes the mixed precision off forward again
+        for prepared in (wrapped, watching):  # take the mixed precision off forward again, and the mark that says it is on
+            vars(accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)).pop("_is_accelerate_prepared", None)
     return trace
 
 

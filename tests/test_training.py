@@ -105,6 +105,24 @@ def test_half_precision_and_back():
     assert encoder.forward.__func__ is nst.VGG19.forward  # nothing is left wrapped around it
 
 
+def to_features(net: nn.Module, encoder: nn.Module, batch: Batch, step: int) -> dict[str, torch.Tensor]:
+    return {"features": encoder(net(batch.content), ["relu1_2"])["relu1_2"].square().mean()}
+
+
+def test_a_second_run_has_the_precision_of_the_first(tmp_path: Path):
+    """Accelerate marks what it has prepared, and passes over it the next time."""
+    encoder, config = nst.VGG19.load("lite"), small(precision="bf16", steps=3)
+    first, second = (train(net(), encoder, to_features, Noise(), config) for _ in range(2))
+    assert first == second != train(net(), encoder, to_features, Noise(), small(steps=3))
+    model = net()
+    for k in range(2):  # the same model twice, from the same weights
+        model.load_state_dict(net().state_dict())
+        assert train(model, encoder, to_features, Noise(), config, tmp_path / f"run{k}") == first
+    with pytest.raises(ValueError, match="another learning_rate"):
+        train(net(), encoder, to_features, Noise(), small(precision="bf16", steps=3, learning_rate=0.5), tmp_path / "run0")
+    assert encoder.forward.__func__ is nst.VGG19.forward  # also after a run that was refused
+
+
 def test_float16_scales_its_gradients_and_resumes(tmp_path: Path):
     try:
         whole, _ = run(small(precision="fp16", steps=60, learning_rate=1e-2, save_every=25))
