@@ -82,8 +82,8 @@ class AdaINLoss:
 
     content: the distance of the result's relu4_1 from t = AdaIN(f(c), f(s)) (eq. 12); style: that of its means and standard
     deviations at relu1_1 … relu4_1 from the style's (eq. 13). range: what lies outside [0, 1].
-    Differs from the paper: each distance is relative to the variance of what it should be, so that the weight holds for every
-    encoder.
+    Differs from the paper: each distance is relative to the variance of what it should be over the batch, so that the weight holds
+    for every encoder.
     """
 
     def __init__(self, style_weight: float = 10.0, range_weight: float = 10.0):
@@ -95,15 +95,15 @@ class AdaINLoss:
         output = decoder(target)
         found = encoder(output, STYLE_LAYERS)
         return {
-            "content": losses.content_loss(found[LAYER], target),
+            "content": losses.content_loss(found[LAYER], target, "batch"),
             "style": self.style_weight * sum(statistics_loss(found[k], styles[k]) for k in STYLE_LAYERS) / len(STYLE_LAYERS),
             "range": self.range_weight * (output - output.clamp(0, 1)).square().mean(),
         }
 
 
 def statistics_loss(features: Tensor, style_features: Tensor) -> Tensor:
-    """Mean over channels of (mean - mean_s)^2 + (std - std_s)^2, divided by the mean of std_s^2, averaged over the batch."""
+    """Mean over batch and channels of (mean - mean_s)^2 + (std - std_s)^2, divided by the mean of std_s^2 over both."""
     mean, std = mean_and_std(features)
     style_mean, style_std = mean_and_std(style_features)
-    squares = ((mean - style_mean).square() + (std - style_std).square()).mean((1, 2, 3))
-    return (squares / style_std.square().mean((1, 2, 3))).mean()
+    squares = (mean - style_mean).square() + (std - style_std).square()
+    return squares.mean() / style_std.square().mean()

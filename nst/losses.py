@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 GRAM_DIVISORS = ("chw", "hw", "none")
-CONTENT_FORMS = ("relative", "mean", "half_sum")
+CONTENT_FORMS = ("relative", "batch", "mean", "half_sum")
 STYLE_FORMS = ("relative", "mean", "quarter_sum")
 
 
@@ -39,12 +39,16 @@ def content_loss(features: Tensor, target: Tensor, form: str = "relative") -> Te
     """Distance of two feature maps (B, C, H, W), averaged over the batch.
 
     form: "relative" = mean (F - P)^2 / var P: 0 where equal, about 1 for a target's own mean, whatever the scale of the network;
-    "mean" = mean (F - P)^2, the PyTorch tutorial's; "half_sum" = 1/2 sum (F - P)^2, the paper's (1508.06576, eq. 1).
+    "batch" = the same with P's variance over the whole batch, for training: a crop of clear sky, whose own variance is next to
+    nothing, would else outweigh all the others; "mean" = mean (F - P)^2, the PyTorch tutorial's; "half_sum" = 1/2 sum (F - P)^2,
+    the paper's (1508.06576, eq. 1).
     """
     _check_form(form, CONTENT_FORMS, features, target)
     squares = (features - target).square()
     if form == "half_sum":
         return squares.flatten(1).sum(1).mean() / 2
+    if form == "batch":
+        return squares.mean() / target.var(correction=0).clamp_min(1e-12)
     per_picture = squares.flatten(1).mean(1)  # (B,)
     if form == "relative":
         per_picture = per_picture / target.flatten(1).var(1, correction=0).clamp_min(1e-12)

@@ -55,9 +55,11 @@ class PerceptualConfig:
     @classmethod
     def default(cls, **changes) -> PerceptualConfig:
         """The course's recipe: the scale-free losses of `GatysConfig.default()`, style warmed up. A network asked for all the
-        style from its first step forgets the photograph and never finds back to it.
+        style from its first step forgets the photograph and never finds back to it. Content is relative to the batch's variance:
+        see `losses.content_loss`.
         """
-        return replace(cls(style_weight=1.0, tv_weight=5.0, range_weight=10.0, style_warmup=300), **changes)
+        recipe = cls(style_weight=1.0, tv_weight=5.0, range_weight=10.0, content_form="batch", style_warmup=300)
+        return replace(recipe, **changes)
 
     @classmethod
     def johnson_paper(cls, **changes) -> PerceptualConfig:

@@ -81,7 +81,8 @@ def test_no_gradient_reaches_the_encoder_or_the_target(encoder: nst.VGG19):
 
 
 def test_a_batch_costs_the_mean_of_its_pictures(encoder: nst.VGG19):
-    loss = PerceptualLoss(PerceptualConfig.default(tv_weight=0.0), encoder, nst.assets.picture("cut_paper", 64))
+    recipe = PerceptualConfig.default(content_form="relative", tv_weight=0.0)
+    loss = PerceptualLoss(recipe, encoder, nst.assets.picture("cut_paper", 64))
     pictures, net = torch.rand(3, 3, 32, 32) * torch.tensor([0.2, 0.6, 1.0]).view(3, 1, 1, 1), nn.Conv2d(3, 3, 1)
     whole = loss(net, encoder, Batch(pictures, None, []), 999)
     singles = [loss(net, encoder, Batch(x[None], None, []), 999) for x in pictures]

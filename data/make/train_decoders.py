@@ -5,15 +5,19 @@
     python data/make/train_decoders.py export NAME …                                              into data/weights
 
 WCT's decoders learn to give a picture back from its features, photographs and paintings alike, since WCT hands them features that
-are neither. AdaIN's decoder starts from the one of relu4_1 and learns to paint what AdaIN asks of it. Runs resume from
-build/decoders; started with `torchrun --nproc-per-node N` they run on N processes.
+are neither. The one of relu1_1 is a single linear convolution: its weights solve a linear system. AdaIN's decoder starts from the
+one of relu4_1 and learns to paint what AdaIN asks of it. Runs resume from build/decoders; started with
+`torchrun --nproc-per-node N` they run on N processes.
 """
 
 import argparse
+import copy
+import itertools
 import os
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 import nst
@@ -23,21 +27,71 @@ from nst.datasets import Batch, Crops, Pairs, picture_files
 from nst.decoders import LAYERS, Decoder, decoder_file
 from nst.training import TrainingConfig, train
 
-STEPS = {"relu1_1": 500, "relu2_1": 1000, "relu3_1": 1500, "relu4_1": 2500, "relu5_1": 3000, "adain": 3000}
+STEPS = {"relu1_1": 100, "relu2_1": 6000, "relu3_1": 6000, "relu4_1": 6000, "relu5_1": 6000, "adain": 3000}
+RATES = {"relu2_1": 1e-2, "relu3_1": 5e-3, "relu4_1": 3e-3, "relu5_1": 3e-3, "adain": 1e-3}  # the fewer the weights, the faster
 BUILD = Path("build/decoders")
 
 
 def reconstruction(decoder: nn.Module, encoder: nn.Module, batch: Batch, step: int) -> dict[str, Tensor]:
-    """1705.08086, eq. 1: the picture back, and its features; each part relative to the variance of what it should be."""
-    pictures, layer = batch.content, decoder_layer(decoder)
+    """1705.08086, eq. 1: the picture back, and its features; each relative to the batch's variance of what it should be. Relative
+    to each picture's own, one crop of clear sky would drown the rest of the batch.
+    """
+    pictures, layer = batch.content, getattr(decoder, "module", decoder).layer  # several processes wrap it
     features = encoder(pictures, [layer])[layer]
     output = decoder(features)
-    return {"pixel": losses.content_loss(output, pictures),
-            "feature": losses.content_loss(encoder(output, [layer])[layer], features)}  # fmt: skip
+    return {"pixel": losses.content_loss(output, pictures, "batch"),
+            "feature": losses.content_loss(encoder(output, [layer])[layer], features, "batch")}  # fmt: skip
 
 
-def decoder_layer(decoder: nn.Module) -> str:
-    return getattr(decoder, "module", decoder).layer  # several processes wrap it
+class Whitened(nn.Module):
+    """A decoder in training. It reads its features whitened, a fixed linear map that `plain` folds into the first convolution.
+
+    Channels of one layer say much the same, so that gradient descent crawls along what tells them apart; whitened, they are equals.
+    """
+
+    def __init__(self, decoder: Decoder, features: Tensor):
+        super().__init__()
+        self.decoder, self.layer, first = decoder, decoder.layer, decoder.get_submodule(decoder.names[0])
+        flat = features.transpose(0, 1).flatten(1).double()  # (C, B*h*w)
+        mean = flat.mean(1)
+        variances, directions = torch.linalg.eigh(torch.cov(flat, correction=0))
+        scale = (variances + 1e-3 * variances.mean()).sqrt()
+        self.register_buffer("mean", mean.float())
+        self.register_buffer("matrix", (directions / scale @ directions.T).float())  # (C, C)
+        substitute(first, (directions * scale @ directions.T).float(), self.mean)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.decoder(torch.einsum("ij,bjhw->bihw", self.matrix, features - self.mean[:, None, None]))
+
+    def plain(self) -> Decoder:
+        decoder = copy.deepcopy(self.decoder)
+        substitute(decoder.get_submodule(decoder.names[0]), self.matrix, -self.matrix @ self.mean)
+        return decoder
+
+
+@torch.no_grad()
+def substitute(conv: nn.Conv2d, matrix: Tensor, offset: Tensor) -> None:
+    """conv(x) becomes conv(matrix x + offset); exact at the border, too, since reflection pads an affine map with itself."""
+    conv.bias += torch.einsum("oikl,i->o", conv.weight, offset)
+    conv.weight.copy_(torch.einsum("oikl,ij->ojkl", conv.weight, matrix))
+
+
+@torch.no_grad()
+def least_squares(decoder: Decoder, encoder: nst.VGG19, data, steps: int) -> Decoder:
+    """The one convolution of relu1_1 that gives the pictures of so many batches back with the least squared error."""
+    conv = decoder.conv1_1
+    size = conv.in_channels * 9 + 1
+    normal, right = torch.zeros(size, size, dtype=torch.float64), torch.zeros(size, 3, dtype=torch.float64)
+    for step in range(steps):
+        pictures = data(step, range(8)).content
+        features = F.pad(encoder(pictures, [decoder.layer])[decoder.layer], (1, 1, 1, 1), mode="reflect")
+        patches = F.unfold(features, 3).double().transpose(0, 1).flatten(1)  # (9 C, positions)
+        patches = torch.cat([patches, patches.new_ones(1, patches.shape[1])])
+        normal += patches @ patches.T
+        right += patches @ pictures.double().transpose(0, 1).flatten(1).T
+    solution = torch.linalg.solve(normal, right)  # (9 C + 1, 3)
+    conv.weight.copy_(solution[:-1].T.view_as(conv.weight)), conv.bias.copy_(solution[-1])
+    return decoder
 
 
 def pictures(a: argparse.Namespace) -> tuple[Crops, Crops]:
@@ -59,21 +113,25 @@ class Mixed:
 
 
 def fit(name: str, decoder: Decoder, loss, data, a: argparse.Namespace) -> None:
-    encoder = nst.VGG19.load("lite").to(nst.device())
+    encoder = nst.VGG19.load("lite")
     steps, earlier = a.steps or STEPS[name], decoder.metadata if decoder.metadata.get("name") == name else {}
-    config = TrainingConfig(steps=steps, batch_size=8, learning_rate=a.learning_rate, hold=0.3, seed=a.seed)
+    facts = {"name": name, "recipe": "data/make/train_decoders.py", "seed": a.seed, "encoder": "lite", "licence": "CC BY 4.0",
+             "steps": earlier.get("steps", 0) + steps, "rounds": earlier.get("rounds", 0) + 1}  # fmt: skip
+    if name == "relu1_1":
+        decoder = least_squares(decoder, encoder, data, steps)
+        (BUILD / name).mkdir(parents=True, exist_ok=True)
+        return decoder.save(BUILD / name / "decoder.safetensors", encoder, facts, torch.float16)
+    config = TrainingConfig(steps=steps, batch_size=8, learning_rate=a.learning_rate or RATES[name], hold=0.3, seed=a.seed)
+    seen = torch.cat([encoder(data(step, range(8)).content, [decoder.layer])[decoder.layer] for step in range(8)])
+    whitened = Whitened(decoder, seen.detach())
 
     def report(step: int, parts: dict[str, float], decoder: nn.Module) -> None:
         if step % 100 == 0:
             print(name, step, " ".join(f"{k} {v:.3f}" for k, v in parts.items()), flush=True)
 
-    trace = train(decoder, encoder, loss, data, config, BUILD / name, report)
-    last = {k: round(sum(parts[k] for parts in trace[-100:]) / len(trace[-100:]), 4) for k in trace[-1]}
-    decoder.save(BUILD / name / "decoder.safetensors", encoder, {
-        "name": name, "recipe": "data/make/train_decoders.py", "seed": a.seed, "losses": last,
-        "steps": earlier.get("steps", 0) + steps, "rounds": earlier.get("rounds", 0) + 1,
-        "encoder": "lite", "licence": "CC BY 4.0",
-    }, torch.float16)  # fmt: skip
+    trace = train(whitened, encoder, loss, data, config, BUILD / name, report)
+    facts["losses"] = {k: round(sum(parts[k] for parts in trace[-100:]) / len(trace[-100:]), 4) for k in trace[-1]}
+    whitened.plain().cpu().save(BUILD / name / "decoder.safetensors", encoder, facts, torch.float16)
 
 
 def reconstruct(a: argparse.Namespace) -> None:
@@ -98,9 +156,10 @@ def initialised(decoder: Decoder) -> Decoder:
 def another_round(started: Path, seed: int) -> tuple[Decoder, int]:
     """A finished decoder, its folder moved aside, and another seed: other crops."""
     decoder = Decoder.load(started).requires_grad_()
-    rounds = decoder.metadata.get("rounds", 1)
-    os.replace(started.parent, started.parent.with_name(f"{started.parent.name}_round_{rounds}"))
-    return decoder, seed + 100 * rounds
+    ended = (started.parent.with_name(f"{started.parent.name}_round_{n}") for n in itertools.count(1))
+    free = next(folder for folder in ended if not folder.exists())
+    os.replace(started.parent, free)
+    return decoder, seed + 100 * int(free.name.split("_")[-1])
 
 
 def adain(a: argparse.Namespace) -> None:
@@ -131,7 +190,8 @@ def main() -> None:
         command.add_argument("--photos", type=Path, required=True), command.add_argument("--paintings", type=Path, required=True)
         command.add_argument("--go-on", action="store_true", help="train the finished decoders for another round")
         command.add_argument("--steps", type=int, help=f"default: {STEPS}")
-        command.add_argument("--learning-rate", type=float, default=2e-3), command.add_argument("--seed", type=int, default=0)
+        command.add_argument("--learning-rate", type=float, help=f"default: {RATES}")
+        command.add_argument("--seed", type=int, default=0)
     e = commands.add_parser("export")
     e.add_argument("names", nargs="+", choices=[*LAYERS, "adain"]), e.set_defaults(run=export)
     a = p.parse_args()
