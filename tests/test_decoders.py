@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import pickle
 from pathlib import Path
 
@@ -9,7 +10,12 @@ import pytest
 import torch
 
 import nst
+from nst.datasets import Batch
 from nst.decoders import LAYERS, Decoder, decoder_file, padded
+
+spec = importlib.util.spec_from_file_location("train_decoders", Path(__file__).parents[1] / "data" / "make" / "train_decoders.py")
+train_decoders = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(train_decoders)
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +88,40 @@ def test_shipped_decoders_give_the_picture_back(layer: str, encoder: nst.VGG19):
         back = decoder(encoder(padded(picture), [layer])[layer])[..., : picture.shape[-2], : picture.shape[-1]].clamp(0, 1)
     psnr = -10 * float(torch.log10((back - picture).square().mean()))
     assert psnr > PSNR[layer]
+
+
+def test_whitening_the_features_changes_nothing_but_the_coordinates(encoder: nst.VGG19):
+    features = encoder(torch.rand(2, 3, 32, 48), ["relu2_1"])["relu2_1"]
+    with torch.no_grad():
+        decoder = Decoder("relu2_1")
+        before = decoder(features)
+        whitened = train_decoders.Whitened(decoder, features)
+        torch.testing.assert_close(whitened(features), before, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(whitened.plain()(features), before, rtol=1e-4, atol=1e-5)
+        seen = torch.einsum("ij,bjhw->ibhw", whitened.matrix, features - whitened.mean[:, None, None]).flatten(1)
+    variances = torch.linalg.eigvalsh(torch.cov(seen))  # 1, but for directions that hardly vary
+    assert variances.max() < 1.01 and variances.median() > 0.9
+
+
+def test_least_squares_finds_the_convolution_that_made_the_pictures(encoder: nst.VGG19):
+    torch.manual_seed(0)
+    with torch.no_grad():
+        true, inputs = Decoder("relu1_1"), torch.rand(2, 8, 3, 24, 24)
+        true.conv1_1.bias.normal_()
+
+        class Encoder:  # one whose features do not come from the picture asked for, so that the picture can be anything
+            def __call__(self, pictures, layers):
+                return {"relu1_1": self.features}
+
+        stand_in = Encoder()
+
+        def data(step: int, positions: range) -> Batch:
+            stand_in.features = encoder(inputs[step], ["relu1_1"])["relu1_1"] + 0.1 * torch.randn(8, 16, 24, 24)
+            return Batch(true(stand_in.features), None, [])
+
+        found = train_decoders.least_squares(Decoder("relu1_1"), stand_in, data, 2)
+    torch.testing.assert_close(found.conv1_1.weight, true.conv1_1.weight, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(found.conv1_1.bias, true.conv1_1.bias, rtol=1e-3, atol=1e-3)
 
 
 def test_the_shipped_decoders_are_small():
