@@ -20,7 +20,7 @@ from torch import Tensor
 
 import nst
 from nst import vgg
-from nst.gatys import GatysConfig, stylize
+from nst.gatys import GatysConfig, Objective, stylize
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "data" / "make"))
 from teachers import real_vgg19  # noqa: E402 (the development networks are not part of the library)
@@ -62,11 +62,13 @@ def article_loop(network: nst.VGG19, content: Tensor, style: Tensor, evaluations
 
 
 def our_loop(network: nst.VGG19, content: Tensor, style: Tensor, evaluations: int) -> Trace:
-    """`nst.gatys.stylize` with the article's recipe."""
+    """`nst.gatys.stylize` with the article's recipe; the last loss is that of the picture it returns, not of a step it tried."""
     trace, began = [], time.perf_counter()
     config = GatysConfig.article(evaluations=evaluations)
-    stylize(content, style, config, network, lambda step, parts, x: trace.append((time.perf_counter() - began, parts["total"])))
-    return trace
+    x = stylize(content, style, config, network, lambda step, parts, x: trace.append((time.perf_counter() - began, parts["total"])))
+    with torch.no_grad():
+        loss = Objective(config, network, content, style)(x)["total"].item()
+    return [*trace, (time.perf_counter() - began, loss)]
 
 
 def reached(trace: Trace, loss: float) -> tuple[float, int]:
