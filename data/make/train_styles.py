@@ -28,7 +28,7 @@ WIDTH = 16
 BUILD = Path("build/styles")
 # Weights of style and total variation, chosen by eye and by how much of the photograph is left: where lines are the style,
 # smoothness would take them away; where strokes are broad, it keeps the network from faking them with a fine grain.
-WEIGHTS = {"night_orchard": (1.3, 2.0), "rose_window": (0.7, 5.0), "harbour_woodblock": (1.0, 0.2), "garden_points": (0.8, 0.2),
+WEIGHTS = {"night_orchard": (1.3, 2.0), "rose_window": (0.7, 5.0), "harbour_woodblock": (0.75, 0.2), "garden_points": (0.8, 0.2),
            "cut_paper": (1.0, 5.0), "ink_mountains": (1.0, 2.0), "halftone_city": (0.8, 0.2),
            "mosaic_peacock": (0.6, 0.5)}  # fmt: skip
 
