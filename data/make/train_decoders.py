@@ -185,7 +185,7 @@ def main() -> None:
     r = commands.add_parser("reconstruct")
     r.add_argument("layers", nargs="*", default=list(LAYERS)), r.set_defaults(run=reconstruct)
     d = commands.add_parser("adain")
-    d.add_argument("--style-weight", type=float, default=10.0), d.set_defaults(run=adain)
+    d.add_argument("--style-weight", type=float, default=0.2), d.set_defaults(run=adain)
     for command in (r, d):
         command.add_argument("--photos", type=Path, required=True), command.add_argument("--paintings", type=Path, required=True)
         command.add_argument("--go-on", action="store_true", help="train the finished decoders for another round")
