@@ -44,13 +44,15 @@ def minimize_in_box(
     spent = 1
     while spent < evaluations:
         direction = _direction(x, gradient, memory, bands)
-        length, accepted = 1.0, False
+        length, tries, accepted = 1.0, 0, False
         while not accepted and spent < evaluations and length > SHORTEST:
             new_x = (x + length * direction).clamp(0, 1)
             new_loss, new_gradient = function(new_x)
-            spent += 1
+            spent, tries = spent + 1, tries + 1
             accepted = new_loss <= loss + SUFFICIENT * float((gradient * (new_x - x)).sum())  # False for NaN
             length *= 0.3
+        if bands:
+            bands.heed(too_long=tries > 1)
         if accepted:
             if remember(memory, new_x - x, new_gradient - gradient) and bands:
                 bands.learn(*memory[-1])
@@ -82,6 +84,8 @@ class Bands:
 
     On a quadratic whose curvature is one number per band, S_b / Y_b is the inverse of its square. Oren & Luenberger 1974 for a
     single learned number, Gilbert & Lemaréchal 1989 (Mathematical Programming 45) for one per unknown.
+
+    Where a Hessian varies much within a band, D promises too much, step after step: `heed` then makes all of it smaller.
     """
 
     def __init__(self, picture: Tensor, history: int):
@@ -97,6 +101,11 @@ class Bands:
         self.masks, self.counts = masks.to(picture), (masks * mirrored).to(picture)
         self.colours = torch.nn.functional.normalize(torch.tensor(OPPONENTS), dim=1).to(picture)  # (3, 3), orthogonal
         self.pairs: deque[tuple[Tensor, Tensor]] = deque(maxlen=history)
+        self.caution = 1.0
+
+    def heed(self, too_long: bool) -> None:
+        """Half as much of D after a step that proved too long, and slowly all of it again after steps that did not."""
+        self.caution = max(self.caution / 2, 1e-3) if too_long else min(1.2 * self.caution, 1.0)
 
     def learn(self, step: Tensor, change: Tensor, product: Tensor) -> None:
         """Note how a remembered pair (B, 3, H, W) and its product share out over the bands."""
@@ -107,13 +116,13 @@ class Bands:
         return torch.einsum("bchw,khw->ck", self._spectrum(v).abs().square(), self.counts)
 
     def scales(self) -> Tensor:
-        """d_b: (3, K), positive; 1 before the first pair."""
+        """d_b, times the caution: (3, K), positive; 1 before the first pair."""
         if not self.pairs:
             return self.masks.new_ones(3, len(self.masks))
         steps, changes = (torch.stack(e).sum(0) for e in zip(*self.pairs, strict=True))
         steps, changes = (e + 1e-9 * e.mean() for e in (steps, changes))  # a band that nothing has moved in gets the mean scale
         scales = (steps / changes) ** TRUST
-        return scales * ((steps / scales).sum() / (changes * scales).sum()).sqrt()
+        return scales * (self.caution * ((steps / scales).sum() / (changes * scales).sum()).sqrt())
 
     def __call__(self, q: Tensor) -> Tensor:
         """D q, for q of the shape (B, 3, H, W)."""

@@ -150,7 +150,7 @@ class Distillation(nn.Module):
         return (block[0] if isinstance(block, nn.Sequential) else block).out_channels
 
     def teacher(self, layer: str) -> VGG19:
-        return self.teachers.real if layer in REAL_LAYERS else self.teachers.small
+        return self.teachers.shallow if layer in REAL_LAYERS else self.teachers.deep
 
     def trained(self) -> dict:
         return {"student": self.student.state_dict(), "heads": self.heads.state_dict(), "scales": self.scales}

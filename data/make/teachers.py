@@ -55,16 +55,23 @@ def small_vgg19(folder: Path) -> VGG19:
     return encoder.eval().requires_grad_(False)
 
 
-class Teachers(nn.Module):
-    """Both as one encoder: the real VGG-19 up to relu3_1, the 16x network above."""
+class Spliced(nn.Module):
+    """Two encoders as one: `shallow` up to relu3_1, `deep` above."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, shallow: VGG19, deep: VGG19):
         super().__init__()
-        self.real, self.small = real_vgg19(folder), small_vgg19(folder)
+        self.shallow, self.deep = shallow, deep
 
     def forward(self, pictures: Tensor, layers) -> dict[str, Tensor]:
         shallow = [name for name in layers if name in REAL_LAYERS]
         deep = [name for name in layers if name not in REAL_LAYERS]
-        found = self.real(pictures, shallow) if shallow else {}
-        found |= self.small(pictures, deep) if deep else {}
+        found = self.shallow(pictures, shallow) if shallow else {}
+        found |= self.deep(pictures, deep) if deep else {}
         return {name: found[name] for name in layers}
+
+
+class Teachers(Spliced):
+    """What the lite encoder learns from: the real VGG-19 up to relu3_1, the 16x network above."""
+
+    def __init__(self, folder: Path):
+        super().__init__(real_vgg19(folder), small_vgg19(folder))

@@ -2,10 +2,12 @@
 
     python data/make/train_styles.py base STYLE --photos FOLDER            one style from random weights, about ten minutes
     python data/make/train_styles.py styles STYLE … --photos FOLDER        the others from it, some minutes each
-    python data/make/train_styles.py more STYLE … --photos FOLDER          another round for what has shipped, ten minutes each
+    python data/make/train_styles.py more STYLE … --photos FOLDER --teacher FOLDER      another round for what has shipped
     python data/make/train_styles.py export STYLE …                        into data/weights
 
-Every network is half as wide as the article's and learns on the lite encoder. The first one learns what all of them share: how to
+Every network is half as wide as the article's. It learns on the lite encoder; with `--teacher` (see teachers.py) on the real VGG-19
+up to relu3_1, where the lite encoder has gaps that a network finds and fills with a grain, and on the lite encoder above. That
+takes two to three times as long, so it is for the last round. The first one learns what all of them share: how to
 take a photograph apart and put it together again. Another style starts from its weights, with the norm layers and the last block
 alone for the first fifth of its steps (Dumoulin et al. 2017, arXiv 1610.07629, found that the norm layers hold most of a style).
 Runs resume from build/styles; started with `torchrun --nproc-per-node N` they run on N processes.
@@ -16,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from teachers import Spliced, real_vgg19
 
 import nst
 from nst import assets
@@ -28,9 +31,9 @@ WIDTH = 16
 BUILD = Path("build/styles")
 # Weights of style and total variation, chosen by eye and by how much of the photograph is left: where lines are the style,
 # smoothness would take them away; where strokes are broad, it keeps the network from faking them with a fine grain.
-WEIGHTS = {"night_orchard": (1.3, 2.0), "rose_window": (0.7, 5.0), "harbour_woodblock": (0.75, 0.2), "garden_points": (0.8, 0.2),
+WEIGHTS = {"night_orchard": (2.2, 3.3), "rose_window": (1.0, 5.0), "harbour_woodblock": (1.25, 0.3), "garden_points": (0.8, 0.2),
            "cut_paper": (1.0, 5.0), "ink_mountains": (1.0, 2.0), "halftone_city": (0.8, 0.2),
-           "mosaic_peacock": (0.6, 0.5)}  # fmt: skip
+           "mosaic_peacock": (0.9, 0.8)}  # fmt: skip
 
 
 def sizes(steps: int):
@@ -38,7 +41,7 @@ def sizes(steps: int):
     return lambda step: 128 if step < 0.9 * steps else 256
 
 
-def network(name: str, steps: int, loss: PerceptualLoss, encoder: nst.VGG19, crops: Crops, config: TrainingConfig,
+def network(name: str, steps: int, loss: PerceptualLoss, encoder: torch.nn.Module, crops: Crops, config: TrainingConfig,
             net: TransformerNet, folder: Path, earlier: int = 0) -> TransformerNet:  # fmt: skip
     def report(step: int, parts: dict[str, float], net: TransformerNet) -> None:
         if step % 50 == 0:
@@ -50,10 +53,16 @@ def network(name: str, steps: int, loss: PerceptualLoss, encoder: nst.VGG19, cro
     train(net, encoder, loss, crops, config, folder, report)
     net.save(folder / "net.safetensors", {
         "style": name, "recipe": "data/make/train_styles.py", "steps": earlier + steps, "seed": config.seed,
-        "batch_size": config.batch_size, "loss": vars(loss.config), "encoder": "lite", "encoder_sha256": encoder.sha256,
-        "licence": "CC BY 4.0",
+        "batch_size": config.batch_size, "loss": vars(loss.config), **seen_by(encoder), "licence": "CC BY 4.0",
     }, torch.float16)  # fmt: skip
     return net
+
+
+def seen_by(encoder: torch.nn.Module) -> dict[str, str]:
+    """The loss network, for the metadata."""
+    if isinstance(encoder, Spliced):
+        return {"encoder": "VGG-19 (Oxford VGG) to relu3_1, lite above", "encoder_sha256": encoder.deep.sha256}
+    return {"encoder": "lite", "encoder_sha256": encoder.sha256}
 
 
 def samples(net: TransformerNet, path: Path) -> None:
@@ -64,7 +73,10 @@ def samples(net: TransformerNet, path: Path) -> None:
 
 def prepare(a: argparse.Namespace, name: str, steps: int, **changes) -> tuple:
     nst.seed(a.seed)
-    encoder = nst.VGG19.load("lite").to(nst.device())
+    encoder = nst.VGG19.load("lite")
+    if a.teacher:
+        encoder, changes = Spliced(real_vgg19(a.teacher), encoder), {"content_layers": ("relu3_1", "relu4_2"), **changes}
+    encoder = encoder.to(nst.device())
     config = TrainingConfig(steps=steps, batch_size=4, learning_rate=a.learning_rate, seed=a.seed, save_every=250,
                             precision="no")  # fmt: skip
     style_weight, tv_weight = WEIGHTS[name]
@@ -118,6 +130,7 @@ def main() -> None:
     m.add_argument("--learning-rate", type=float, default=1e-3), m.set_defaults(run=more)
     for command in (b, s, m):
         command.add_argument("--photos", type=Path, required=True), command.add_argument("--seed", type=int, default=0)
+        command.add_argument("--teacher", type=Path, help="folder of the real VGG-19's first convolutions")
     e = commands.add_parser("export")
     e.add_argument("styles", nargs="+", choices=assets.styles()), e.set_defaults(run=export)
     a = p.parse_args()
