@@ -18,6 +18,7 @@ import argparse
 import importlib.util
 import os
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -33,10 +34,19 @@ from nst.optim import minimize_in_box
 from nst.perceptual import PerceptualConfig, PerceptualLoss
 from nst.transformer_net import TransformerNet, shipped_styles
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "data" / "make"))
+from teachers import Spliced, real_vgg19  # noqa: E402 (the development networks are not part of the library)
+
 EVALUATIONS = (50, 100)
 
 
-def own_loss(net: TransformerNet, encoder: nst.VGG19) -> PerceptualLoss:
+def loss_network(net: TransformerNet, assets: Path) -> nn.Module:
+    """What the model was trained on: the lite encoder, or the real VGG-19 up to relu3_1 and the lite encoder above."""
+    lite = nst.VGG19.load("lite")
+    return lite if net.metadata["encoder"] == "lite" else Spliced(real_vgg19(assets / "teacher"), lite)
+
+
+def own_loss(net: TransformerNet, encoder: nn.Module) -> PerceptualLoss:
     facts = {k: tuple(v) if isinstance(v, list) else v for k, v in net.metadata["loss"].items()}
     return PerceptualLoss(PerceptualConfig(**facts), encoder, nst.assets.picture(net.metadata["style"]))
 
@@ -67,7 +77,6 @@ def gatys_losses(minimize: Callable, total: Callable[[Tensor], Tensor], photo: T
 
 
 def bench_quality(a: argparse.Namespace) -> None:
-    encoder = nst.VGG19.load("lite")
     photos = [nst.load_image(path, a.size) for path in sorted((a.assets / "photos_kept_out").glob("*.jpg"))[:: a.every]]
     judge, networks = None, None
     if a.judge:
@@ -77,13 +86,14 @@ def bench_quality(a: argparse.Namespace) -> None:
         networks = judge.load_networks()
     for which in a.styles or shipped_styles():
         net = nst.load_style(which)
+        encoder = loss_network(net, a.assets)
         loss, mine, theirs, judged = own_loss(net, encoder), [], [], []
         style = nst.assets.picture(net.metadata["style"], a.size)
         for photo in photos:
             with torch.no_grad():
                 content = encoder(photo, loss.config.content_layers)
 
-            def total(x: Tensor, loss=loss, content=content) -> Tensor:
+            def total(x: Tensor, loss=loss, content=content, encoder=encoder) -> Tensor:
                 parts = loss.parts(x, content, encoder)
                 return parts["content"] + parts["style"]
 
