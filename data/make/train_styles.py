@@ -31,9 +31,9 @@ WIDTH = 16
 BUILD = Path("build/styles")
 # Weights of style and total variation, chosen by eye and by how much of the photograph is left: where lines are the style,
 # smoothness would take them away; where strokes are broad, it keeps the network from faking them with a fine grain.
-WEIGHTS = {"night_orchard": (2.2, 3.3), "rose_window": (1.7, 1.5), "harbour_woodblock": (1.9, 0.4), "garden_points": (0.8, 0.2),
+WEIGHTS = {"night_orchard": (2.2, 3.3), "rose_window": (2.0, 5.0), "harbour_woodblock": (1.38, 0.4), "garden_points": (0.8, 0.2),
            "cut_paper": (1.0, 5.0), "ink_mountains": (1.0, 2.0), "halftone_city": (0.8, 0.2),
-           "mosaic_peacock": (2.2, 1.2)}  # fmt: skip
+           "mosaic_peacock": (1.4, 0.8)}  # fmt: skip
 
 
 def sizes(steps: int):
