@@ -33,7 +33,7 @@ BUILD = Path("build/styles")
 # smoothness would take them away; where strokes are broad, it keeps the network from faking them with a fine grain.
 WEIGHTS = {"night_orchard": (2.2, 3.3), "rose_window": (2.0, 5.0), "harbour_woodblock": (1.38, 0.4), "garden_points": (0.8, 0.2),
            "cut_paper": (1.0, 5.0), "ink_mountains": (1.0, 2.0), "halftone_city": (0.8, 0.2),
-           "mosaic_peacock": (1.4, 0.8)}  # fmt: skip
+           "mosaic_peacock": (1.1, 0.8)}  # fmt: skip
 
 
 def sizes(steps: int):
