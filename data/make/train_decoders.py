@@ -1,12 +1,13 @@
 """Train the decoders of AdaIN and WCT on the lite encoder: data/weights/decoder_<name>.safetensors.
 
     python data/make/train_decoders.py reconstruct [LAYER …] --photos FOLDER --paintings FOLDER   relu1_1 … relu5_1, for WCT
-    python data/make/train_decoders.py adain --photos FOLDER --paintings FOLDER                   relu4_1, with AdaIN's losses
+    python data/make/train_decoders.py adain --photos FOLDER --paintings FOLDER [--teacher FOLDER]   relu4_1, with AdaIN's losses
     python data/make/train_decoders.py export NAME …                                              into data/weights
 
 WCT's decoders learn to give a picture back from its features, photographs and paintings alike, since WCT hands them features that
 are neither. The one of relu1_1 is a single linear convolution: its weights solve a linear system. AdaIN's decoder starts from the
-one of relu4_1 and learns to paint what AdaIN asks of it. Runs resume from build/decoders; started with
+one of relu4_1 and learns to paint what AdaIN asks of it; in a last round (`--teacher`, see teachers.py) the real VGG-19 compares up
+to relu3_1, in place of the lite encoder, and relu3_1 is content, too. Runs resume from build/decoders; started with
 `torchrun --nproc-per-node N` they run on N processes.
 """
 
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from teachers import Spliced, real_vgg19
 from torch import Tensor, nn
 
 import nst
@@ -129,7 +131,8 @@ def fit(name: str, decoder: Decoder, loss, data, a: argparse.Namespace) -> None:
         if step % 100 == 0:
             print(name, step, " ".join(f"{k} {v:.3f}" for k, v in parts.items()), flush=True)
 
-    trace = train(whitened, encoder, loss, data, config, BUILD / name, report)
+    sees = Spliced(real_vgg19(a.teacher), encoder) if a.teacher else encoder
+    trace = train(whitened, sees, loss, data, config, BUILD / name, report)
     facts["losses"] = {k: round(sum(parts[k] for parts in trace[-100:]) / len(trace[-100:]), 4) for k in trace[-1]}
     whitened.plain().cpu().save(BUILD / name / "decoder.safetensors", encoder, facts, torch.float16)
 
@@ -169,7 +172,8 @@ def adain(a: argparse.Namespace) -> None:
         decoder, a.seed = another_round(started, a.seed)
     else:
         decoder = Decoder.load(BUILD / "relu4_1" / "decoder.safetensors").requires_grad_()
-    fit("adain", decoder, AdaINLoss(a.style_weight), Pairs(*pictures(a)), a)
+    content_layers = ("relu3_1", "relu4_1") if a.teacher else ("relu4_1",)
+    fit("adain", decoder, AdaINLoss(a.style_weight, content_layers=content_layers), Pairs(*pictures(a)), a)
 
 
 def export(a: argparse.Namespace) -> None:
@@ -186,6 +190,7 @@ def main() -> None:
     r.add_argument("layers", nargs="*", default=list(LAYERS)), r.set_defaults(run=reconstruct)
     d = commands.add_parser("adain")
     d.add_argument("--style-weight", type=float, default=0.2), d.set_defaults(run=adain)
+    d.add_argument("--teacher", type=Path, help="folder of the real VGG-19's first convolutions"), r.set_defaults(teacher=None)
     for command in (r, d):
         command.add_argument("--photos", type=Path, required=True), command.add_argument("--paintings", type=Path, required=True)
         command.add_argument("--go-on", action="store_true", help="train the finished decoders for another round")

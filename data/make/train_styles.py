@@ -3,6 +3,7 @@
     python data/make/train_styles.py base STYLE --photos FOLDER            one style from random weights, about ten minutes
     python data/make/train_styles.py styles STYLE … --photos FOLDER        the others from it, some minutes each
     python data/make/train_styles.py more STYLE … --photos FOLDER --teacher FOLDER      another round for what has shipped
+    python data/make/train_styles.py average STYLE NETWORK NETWORK …       the mean of what several rounds ended with
     python data/make/train_styles.py export STYLE …                        into data/weights
 
 Every network is half as wide as the article's. It learns on the lite encoder; with `--teacher` (see teachers.py) on the real VGG-19
@@ -10,6 +11,8 @@ up to relu3_1, where the lite encoder has gaps that a network finds and fills wi
 takes two to three times as long, so it is for the last round. The first one learns what all of them share: how to
 take a photograph apart and put it together again. Another style starts from its weights, with the norm layers and the last block
 alone for the first fifth of its steps (Dumoulin et al. 2017, arXiv 1610.07629, found that the norm layers hold most of a style).
+The mean of the weights of two rounds with more and with less style is better than either, and than a round in between (averages of
+one training's weights: Izmailov et al. 2018, arXiv 1803.05407).
 Runs resume from build/styles; started with `torchrun --nproc-per-node N` they run on N processes.
 """
 
@@ -108,6 +111,15 @@ def more(a: argparse.Namespace) -> None:
         network(name, a.steps, loss, encoder, crops, config, net, BUILD / name, earlier=net.metadata["steps"])
 
 
+def average(a: argparse.Namespace) -> None:
+    nets = [nst.load_style(path) for path in a.networks]
+    states = [net.state_dict() for net in nets]
+    nets[-1].load_state_dict({k: sum(state[k] for state in states) / len(states) for k in states[0]})
+    (BUILD / a.style).mkdir(parents=True, exist_ok=True)
+    style_weights = [net.metadata["loss"]["style_weight"] for net in nets]
+    nets[-1].save(BUILD / a.style / "net.safetensors", {"mean_of_style_weights": style_weights}, torch.float16)
+
+
 def export(a: argparse.Namespace) -> None:
     for name in a.styles:
         net = nst.load_style(BUILD / name / "net.safetensors")
@@ -131,6 +143,8 @@ def main() -> None:
     for command in (b, s, m):
         command.add_argument("--photos", type=Path, required=True), command.add_argument("--seed", type=int, default=0)
         command.add_argument("--teacher", type=Path, help="folder of the real VGG-19's first convolutions")
+    v = commands.add_parser("average")
+    v.add_argument("style", choices=assets.styles()), v.add_argument("networks", nargs="+", type=Path), v.set_defaults(run=average)
     e = commands.add_parser("export")
     e.add_argument("styles", nargs="+", choices=assets.styles()), e.set_defaults(run=export)
     a = p.parse_args()
