@@ -7,7 +7,7 @@ AdaIN takes the pair from the features of a style picture instead: any style, wi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -83,23 +83,24 @@ class AdaINLoss:
     content: the distance of the result's relu4_1 from t = AdaIN(f(c), f(s)) (eq. 12); style: that of its means and standard
     deviations at relu1_1 … relu4_1 from the style's (eq. 13). range: what lies outside [0, 1].
     Differs from the paper: each distance is relative to the variance of what it should be over the batch, so that the weight holds
-    for every encoder. content_layers: with relu3_1 beside relu4_1 the content is compared with AdaIN's features there, too, and
-    more of the photograph's lines stays.
+    for every encoder. content_weights, by layer: with relu3_1 beside relu4_1 the result is compared with AdaIN's features there,
+    too, and more of the photograph's lines stay.
     ValueError: a content layer that is not among relu1_1 … relu4_1.
     """
 
-    def __init__(self, style_weight: float = 10.0, range_weight: float = 10.0, content_layers: Sequence[str] = (LAYER,)):
-        self.style_weight, self.range_weight, self.content_layers = style_weight, range_weight, tuple(content_layers)
-        if unknown := sorted({*content_layers} - {*STYLE_LAYERS}):
-            raise ValueError(f"content_layers: expected some of {', '.join(STYLE_LAYERS)}, got {', '.join(unknown)}")
+    def __init__(self, style_weight: float = 10.0, range_weight: float = 10.0, content_weights: Mapping[str, float] | None = None):
+        self.style_weight, self.range_weight = style_weight, range_weight
+        self.content_weights = dict(content_weights or {LAYER: 1.0})
+        if unknown := sorted({*self.content_weights} - {*STYLE_LAYERS}):
+            raise ValueError(f"content_weights: expected layers among {', '.join(STYLE_LAYERS)}, got {', '.join(unknown)}")
 
     def __call__(self, decoder: nn.Module, encoder: nn.Module, batch: Batch, step: int) -> dict[str, Tensor]:
-        content, styles = encoder(batch.content, {LAYER, *self.content_layers}), encoder(batch.style, STYLE_LAYERS)
+        content, styles = encoder(batch.content, {LAYER, *self.content_weights}), encoder(batch.style, STYLE_LAYERS)
         targets = {k: adaptive_instance_norm(features, styles[k]) for k, features in content.items()}
         output = decoder(targets[LAYER])
         found = encoder(output, STYLE_LAYERS)
         return {
-            "content": sum(losses.content_loss(found[k], targets[k], "batch") for k in self.content_layers),
+            "content": sum(w * losses.content_loss(found[k], targets[k], "batch") for k, w in self.content_weights.items()),
             "style": self.style_weight * sum(statistics_loss(found[k], styles[k]) for k in STYLE_LAYERS) / len(STYLE_LAYERS),
             "range": self.range_weight * (output - output.clamp(0, 1)).square().mean(),
         }

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import defaultdict
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import settings
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "data" / "make"))  # the programs there are tested, too
 
 # The same examples on every run, and no deadline: a machine under load is not a wrong answer.
 settings.register_profile("course", deadline=None, derandomize=True)

@@ -178,3 +178,18 @@ def test_the_loss_has_gradients_and_falls(encoder: nst.VGG19):
         optimizer.step()
         totals.append(float(sum(parts.values()).detach()))
     assert totals[-1] < totals[0]
+
+
+def test_content_may_be_compared_at_shallower_layers_too(encoder: nst.VGG19):
+    torch.manual_seed(0)
+    layers, batch = ("relu3_1", "relu4_1"), Batch(torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32), [])
+    decoder = Decoder("relu4_1")
+    content, style = (encoder(x, layers) for x in (batch.content, batch.style))
+    wanted = {k: adaptive_instance_norm(content[k], style[k]) for k in layers}
+    found = encoder(decoder(wanted["relu4_1"]), layers)
+    weights = {"relu3_1": 0.5, "relu4_1": 1.0}
+    by_hand = sum(weights[k] * ((found[k] - wanted[k]) ** 2).mean() / wanted[k].var(correction=0) for k in layers)
+    parts = AdaINLoss(content_weights=weights)(decoder, encoder, batch, 0)
+    torch.testing.assert_close(parts["content"], by_hand)
+    with pytest.raises(ValueError, match="content_weights: expected layers among relu1_1, .* got relu4_2"):
+        AdaINLoss(content_weights={"relu4_2": 1.0})

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import pickle
 from pathlib import Path
 
 import pytest
 import torch
+import train_decoders
 
 import nst
 from nst.datasets import Batch
 from nst.decoders import LAYERS, Decoder, decoder_file, padded
-
-spec = importlib.util.spec_from_file_location("train_decoders", Path(__file__).parents[1] / "data" / "make" / "train_decoders.py")
-train_decoders = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(train_decoders)
 
 
 @pytest.fixture(scope="module")

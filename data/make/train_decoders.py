@@ -7,7 +7,7 @@
 WCT's decoders learn to give a picture back from its features, photographs and paintings alike, since WCT hands them features that
 are neither. The one of relu1_1 is a single linear convolution: its weights solve a linear system. AdaIN's decoder starts from the
 one of relu4_1 and learns to paint what AdaIN asks of it; in a last round (`--teacher`, see teachers.py) the real VGG-19 compares up
-to relu3_1, in place of the lite encoder, and relu3_1 is content, too. Runs resume from build/decoders; started with
+to relu3_1, in place of the lite encoder, and relu3_1 is half a content layer, too. Runs resume from build/decoders; started with
 `torchrun --nproc-per-node N` they run on N processes.
 """
 
@@ -172,8 +172,8 @@ def adain(a: argparse.Namespace) -> None:
         decoder, a.seed = another_round(started, a.seed)
     else:
         decoder = Decoder.load(BUILD / "relu4_1" / "decoder.safetensors").requires_grad_()
-    content_layers = ("relu3_1", "relu4_1") if a.teacher else ("relu4_1",)
-    fit("adain", decoder, AdaINLoss(a.style_weight, content_layers=content_layers), Pairs(*pictures(a)), a)
+    content_weights = {"relu3_1": 0.5, "relu4_1": 1.0} if a.teacher else {"relu4_1": 1.0}
+    fit("adain", decoder, AdaINLoss(a.style_weight, content_weights=content_weights), Pairs(*pictures(a)), a)
 
 
 def export(a: argparse.Namespace) -> None:
