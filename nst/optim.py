@@ -104,8 +104,8 @@ class Bands:
         self.caution = 1.0
 
     def heed(self, too_long: bool) -> None:
-        """Half as much of D after a step that proved too long, and slowly all of it again after steps that did not."""
-        self.caution = max(self.caution / 2, 1e-3) if too_long else min(1.2 * self.caution, 1.0)
+        """Less of D after a step that proved too long, and slowly all of it again after steps that did not."""
+        self.caution = max(0.7 * self.caution, 1e-3) if too_long else min(1.2 * self.caution, 1.0)
 
     def learn(self, step: Tensor, change: Tensor, product: Tensor) -> None:
         """Note how a remembered pair (B, 3, H, W) and its product share out over the bands."""
@@ -154,10 +154,14 @@ def inverse_hessian_times(q: Tensor, memory: Memory, before: Callable[[Tensor], 
     """
     shares = []
     for step, change, product in reversed(memory):
-        shares.append((step * q).sum() / product)
-        q = q - shares[-1] * change
+        shares.append(dot(step, q) / product)
+        q = torch.addcmul(q, change, shares[-1], value=-1)  # q - share * change, in one pass
     _, change, product = memory[-1]
     q = before(q) if before else q * (product / change.square().sum())
     for (step, change, product), share in zip(memory, reversed(shares), strict=True):
-        q = q + step * (share - (change * q).sum() / product)
+        q = torch.addcmul(q, step, share - dot(change, q) / product)
     return q
+
+
+def dot(a: Tensor, b: Tensor) -> Tensor:
+    return a.flatten() @ b.flatten()

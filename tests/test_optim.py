@@ -244,7 +244,7 @@ def test_steps_that_prove_too_long_make_the_next_ones_shorter():
         trace = []
         minimize_in_box(lambda x, trace=trace, function=function: (trace.append(function(x)[0]), function(x))[1], start, 120)
         wasted += sum(loss >= min(trace[:n]) for n, loss in enumerate(trace) if n)
-    assert wasted < 60, wasted
+    assert wasted < 75, wasted
 
 
 def test_caution_scales_all_bands_and_goes_away():
@@ -253,7 +253,7 @@ def test_caution_scales_all_bands_and_goes_away():
     bands.learn(step, change, (step * change).sum())
     bold = bands.scales()
     bands.heed(too_long=True)
-    assert torch.allclose(bands.scales(), bold / 2)
-    for _ in range(4):
+    assert torch.allclose(bands.scales(), 0.7 * bold)
+    for _ in range(2):
         bands.heed(too_long=False)
     assert torch.allclose(bands.scales(), bold)
