@@ -154,14 +154,14 @@ def inverse_hessian_times(q: Tensor, memory: Memory, before: Callable[[Tensor], 
     """
     shares = []
     for step, change, product in reversed(memory):
-        shares.append(dot(step, q) / product)
+        shares.append(_dot(step, q) / product)
         q = torch.addcmul(q, change, shares[-1], value=-1)  # q - share * change, in one pass
     _, change, product = memory[-1]
     q = before(q) if before else q * (product / change.square().sum())
     for (step, change, product), share in zip(memory, reversed(shares), strict=True):
-        q = torch.addcmul(q, step, share - dot(change, q) / product)
+        q = torch.addcmul(q, step, share - _dot(change, q) / product)
     return q
 
 
-def dot(a: Tensor, b: Tensor) -> Tensor:
+def _dot(a: Tensor, b: Tensor) -> Tensor:
     return a.flatten() @ b.flatten()

@@ -11,8 +11,8 @@ up to relu3_1, where the lite encoder has gaps that a network finds and fills wi
 takes two to three times as long, so it is for the last round. The first one learns what all of them share: how to
 take a photograph apart and put it together again. Another style starts from its weights, with the norm layers and the last block
 alone for the first fifth of its steps (Dumoulin et al. 2017, arXiv 1610.07629, found that the norm layers hold most of a style).
-The mean of the weights of two rounds with more and with less style is better than either, and than a round in between (averages of
-one training's weights: Izmailov et al. 2018, arXiv 1803.05407).
+The mean of the weights of rounds with more and with less style can be better than a round in between: for two of the four it was
+(averages of one training's weights: Izmailov et al. 2018, arXiv 1803.05407).
 Runs resume from build/styles; started with `torchrun --nproc-per-node N` they run on N processes.
 """
 
@@ -34,6 +34,8 @@ WIDTH = 16
 BUILD = Path("build/styles")
 # Weights of style and total variation, chosen by eye and by how much of the photograph is left: where lines are the style,
 # smoothness would take them away; where strokes are broad, it keeps the network from faking them with a fine grain.
+# Those of the four shipped styles are of their last round, with `--teacher` and so with two content layers; on the lite encoder
+# alone about half as much style does.
 WEIGHTS = {"night_orchard": (2.2, 3.3), "rose_window": (2.0, 5.0), "harbour_woodblock": (1.38, 0.4), "garden_points": (0.8, 0.2),
            "cut_paper": (1.0, 5.0), "ink_mountains": (1.0, 2.0), "halftone_city": (0.8, 0.2),
            "mosaic_peacock": (1.1, 0.8)}  # fmt: skip
