@@ -8,6 +8,7 @@ wash out the very statistics that carry the style), a linear last convolution.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -18,24 +19,33 @@ from nst import assets, weights
 from nst.vgg import CONVOLUTIONS, VGG19, WIDTHS
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+INNER_WIDTHS = (32, 64, 128, 128)  # channels of a decoder's own blocks 1 to 4
 
 
 class Decoder(nn.Module):
     """Features of `layer` in, pictures out: the encoder's convolutions up to that layer, mirrored.
 
-    layer: "relu1_1" … "relu5_1".   widths: the encoder's channels per block.
+    layer:    "relu1_1" … "relu5_1".
+    channels: of the features it reads; None: the lite encoder's at that layer.
+    widths:   its channels in each block below that layer's; the encoder may have more. None: 32, 64, 128, 128.
     """
 
-    def __init__(self, layer: str = "relu4_1", widths: tuple[int, ...] = WIDTHS["lite"]):
+    def __init__(self, layer: str = "relu4_1", channels: int | None = None, widths: Sequence[int] | None = None):
         super().__init__()
         if layer not in LAYERS:
             raise ValueError(f"layer={layer!r}: expected one of {', '.join(LAYERS)}")
-        self.layer, self.widths, self.metadata = layer, tuple(widths), {}
+        below = LAYERS.index(layer)
+        widths = INNER_WIDTHS[:below] if widths is None else tuple(widths)
+        if len(widths) != below:
+            raise ValueError(f"widths={widths!r}: expected one for each of the {below} blocks below {layer}")
+        self.layer, self.channels, self.widths, self.metadata = layer, channels or WIDTHS["lite"][below], widths, {}
         self.names = CONVOLUTIONS[: CONVOLUTIONS.index("conv" + layer[4:]) + 1][::-1]
-        for name in self.names:  # conv3_1 of the encoder has widths[1] channels in and widths[2] out: here the other way round
-            block, first = int(name[4]) - 1, name.endswith("_1")
-            out = (widths[block - 1] if block else 3) if first else widths[block]
-            self.add_module(name, nn.Conv2d(widths[block], out, 3, padding=1, padding_mode="reflect"))
+        inside = self.channels
+        for name in self.names:  # conv3_1 of the encoder leads from block 2 to block 3: here the other way round
+            block = int(name[4])
+            out = (3, *widths)[block - 1 if name.endswith("_1") else block]
+            self.add_module(name, nn.Conv2d(inside, out, 3, padding=1, padding_mode="reflect"))
+            inside = out
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, h, w) -> (B, 3, h * 2^(block - 1), w * 2^(block - 1)), about [0, 1] and not clipped."""
@@ -52,17 +62,21 @@ class Decoder(nn.Module):
 
         which:   "relu1_1" … "relu5_1" (reconstruction, for WCT) or "adain" (trained with AdaIN's losses), which ship for the lite
             encoder; or a file that `save` wrote.
-        encoder: the one whose features it is to read; ValueError where it was trained with another. None: not checked.
+        encoder: the one whose features it is to read. None: not checked.
+        Raises FileNotFoundError, or ValueError naming the file: not a decoder's, or trained with another encoder.
         """
         path = decoder_file(which) if which in (*LAYERS, "adain") else Path(which)
         tensors, metadata = weights.read(path, "decoder")
-        if encoder is not None and metadata["encoder_sha256"] != encoder.sha256:
+        if encoder is not None and metadata.get("encoder_sha256") != encoder.sha256:
             raise ValueError(f"{path}: was trained with another encoder than this one, and cannot read its features")
-        decoder = cls(metadata["layer"], tuple(metadata["widths"]))
         try:
+            layer = metadata["layer"]
+            inside = {name: tensors[f"{name}.weight"].shape[1] for name in CONVOLUTIONS if f"{name}.weight" in tensors}
+            below = [inside[f"conv{block}_1"] for block in range(1, int(layer[4]))]
+            decoder = cls(layer, inside["conv" + layer[4:]], below)
             decoder.load_state_dict({k: v.float() for k, v in tensors.items()})
-        except RuntimeError as error:
-            raise ValueError(f"{path}: is not a decoder of {metadata['layer']}: {error}") from error
+        except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+            raise ValueError(f"{path}: is not a decoder's weights: {error}") from error
         decoder.metadata = metadata
         return decoder.eval().requires_grad_(False)
 
@@ -70,7 +84,7 @@ class Decoder(nn.Module):
         self, path: str | os.PathLike, encoder: VGG19, metadata: dict | None = None, dtype: torch.dtype = torch.float32
     ) -> None:
         """Write the weights as safetensors, whole or not at all, with the digest of the encoder whose features they read."""
-        facts = {**self.metadata, **(metadata or {}), "layer": self.layer, "widths": self.widths, "encoder_sha256": encoder.sha256}
+        facts = {**self.metadata, **(metadata or {}), "layer": self.layer, "encoder_sha256": encoder.sha256}
         weights.write(path, "decoder", {k: v.to(dtype) for k, v in self.state_dict().items()}, facts)
 
 
@@ -84,8 +98,7 @@ def check_decoder(name: str, decoder: Decoder, layer: str, encoder: VGG19) -> No
     if decoder.layer != layer:
         raise ValueError(f"{name}: expected a decoder of {layer}, got one of {decoder.layer}")
     channels, trained = encoder.get_submodule("conv" + layer[4:]).out_channels, decoder.metadata.get("encoder_sha256")
-    other = trained and encoder.sha256 and trained != encoder.sha256
-    if other or decoder.widths[int(layer[4]) - 1] != channels:
+    if decoder.channels != channels or trained and trained != encoder.sha256:
         raise ValueError(f"{name}: was trained with another encoder than this one, and cannot read its features")
 
 

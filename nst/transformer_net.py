@@ -16,12 +16,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nst import assets, weights
-from nst.controls import check_masks, check_preserve_color, keep_color
+from nst.controls import check_masks, check_preserve_color, check_share, keep_color
 from nst.images import check_picture
 from nst.runtime import device
 
 NORMS = {"instance": lambda channels: nn.InstanceNorm2d(channels, affine=True), "batch": nn.BatchNorm2d}
 UPSAMPLINGS = ("nearest", "transposed")
+WEAK = "weak."  # before the names of the tensors of strength 0 in a file
 SMALLEST = 5  # pixels: the first layer's reflection takes four of them
 
 
@@ -88,6 +89,7 @@ class TransformerNet(nn.Module):
         if not isinstance(width, int) or width < 1:
             raise ValueError(f"width={width!r}: expected a whole number of at least 1")
         self.width, self.norm, self.upsampling, self.metadata = width, norm, upsampling, {}
+        self.weak: dict[str, Tensor] = {}  # the weights at strength 0, of those that differ there
         a, b, c = width, 2 * width, 4 * width
         self.model = nn.Sequential(
             ConvBlock(3, a, kernel_size=9, norm=norm),
@@ -107,20 +109,33 @@ class TransformerNet(nn.Module):
         return self.model(x)[..., : x.shape[-2], : x.shape[-1]]
 
     @torch.no_grad()
-    def stylize(self, content: Tensor) -> Tensor:
+    def stylize(self, content: Tensor, *, strength: float = 1.0) -> Tensor:
         """Paint pictures (B, 3, H, W), RGB in [0, 1], in this network's style: the same shape, clipped to [0, 1].
 
-        ValueError / TypeError: another shape or dtype, NaN, or a side under 5 px.
+        strength: 1 is the style as it was trained; 0 nearly gives the photograph back. In between, the norm layers and the last
+            block are as far between the two (Dumoulin et al. 2017, arXiv 1610.07629, blend the norm layers of two styles so).
+        ValueError / TypeError: another shape or dtype, NaN, or a side under 5 px; a strength outside [0, 1], or not 1 where the
+        network knows no other (`weak` is empty).
         """
+        check_share("strength", strength)
+        if strength != 1 and not self.weak:
+            raise ValueError(f"strength={strength}: this network knows its full strength, 1, only")
         if min(check_picture(content, "content").shape[-2:]) < SMALLEST:
             raise ValueError(f"content: {tuple(content.shape[-2:])} is too small, expected at least {SMALLEST} px on each side")
-        where = next(self.parameters()).device
-        return self(content.to(where, torch.float32).clamp(0, 1)).clamp(0, 1).to(content.device)
+        known = dict(self.named_parameters())
+        blended = {k: torch.lerp(weak.to(known[k]), known[k], strength) for k, weak in self.weak.items()} if strength != 1 else {}
+        x, training = content.to(next(self.parameters()).device, torch.float32).clamp(0, 1), self.training
+        try:
+            self.eval()  # a batch norm would learn from this picture
+            return torch.func.functional_call(self, blended, (x,)).clamp(0, 1).to(content.device)
+        finally:
+            self.train(training)
 
     def save(self, path: str | os.PathLike, metadata: dict | None = None, dtype: torch.dtype = torch.float32) -> None:
         """Write the weights as safetensors, whole or not at all, with the architecture and `metadata` (JSON values)."""
         facts = {**self.metadata, **(metadata or {}), "width": self.width, "norm": self.norm, "upsampling": self.upsampling}
-        weights.write(path, "transformer_net", {k: v.to(dtype) for k, v in self.state_dict().items()}, facts)
+        tensors = {**self.state_dict(), **{WEAK + k: v for k, v in self.weak.items()}}
+        weights.write(path, "transformer_net", {k: v.to(dtype) for k, v in tensors.items()}, facts)
 
 
 Style = str | os.PathLike | TransformerNet
@@ -139,10 +154,16 @@ def load_style(which: str | os.PathLike) -> TransformerNet:
         raise ValueError(f"unknown style {which!r}: {hint}expected a file, or one of {', '.join(shipped)}")
     path = style_file(which) if which in shipped else Path(which)
     tensors, metadata = _read_checkpoint(path) if path.suffix in (".pth", ".pt") else weights.read(path, "transformer_net")
+    tensors = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
     try:
-        net = TransformerNet(metadata["width"], metadata["norm"], metadata["upsampling"])
-        net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
-    except (RuntimeError, KeyError, ValueError) as error:
+        # the width as the tensors have it: nothing is allocated because a header says so
+        net = TransformerNet(len(tensors["model.0.block.1.bias"]), metadata["norm"], metadata["upsampling"])
+        net.load_state_dict({k: v for k, v in tensors.items() if not k.startswith(WEAK)})
+        net.weak = {k.removeprefix(WEAK): v for k, v in tensors.items() if k.startswith(WEAK)}
+        known = dict(net.named_parameters())
+        if wrong := [k for k, v in net.weak.items() if k not in known or known[k].shape != v.shape]:
+            raise ValueError(f"{WEAK}{wrong[0]} has no place in it")
+    except (RuntimeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: is not a TransformerNet of width {metadata.get('width')}: {error}") from error
     net.metadata = metadata
     return net.eval().requires_grad_(False).to(device())
@@ -169,11 +190,12 @@ def style_file(name: str) -> Path:
     return assets.data_folder() / "weights" / f"style_{name}.safetensors"
 
 
-def stylize(content: Tensor, style: Style | Sequence[Style], style_weights: Sequence[float] | None = None,
+def stylize(content: Tensor, style: Style | Sequence[Style], *, strength: float = 1.0, style_weights: Sequence[float] | None = None,
             masks: Sequence[Tensor] | None = None, preserve_color: bool | str = False) -> Tensor:  # fmt: skip
     """Paint `content` (B, 3, H, W) in a style, a shipped one by name or a network: the same size, [0, 1].
 
-    style: or a list of them, each seen within its mask of `masks` (1, 1, H, W), which may be soft.
+    style:    or a list of them, each seen within its mask of `masks` (1, 1, H, W), which may be soft.
+    strength: 1 is the whole style, 0 nearly the photograph; see `TransformerNet.stylize`.
     preserve_color: True or "luminance", see `controls.keep_color`.
     ValueError: style_weights and "coral", which act on a style picture: a trained network has none; masks that do not fit.
     """
@@ -185,10 +207,11 @@ def stylize(content: Tensor, style: Style | Sequence[Style], style_weights: Sequ
     styles = [style] if isinstance(style, str | os.PathLike | TransformerNet) else list(style)
     if masks is None and len(styles) != 1:
         raise ValueError(f"style: {len(styles)} styles need a mask each; a trained network paints one style")
+    content = check_picture(content, "content").detach().float().clamp(0, 1)
     nets = [s if isinstance(s, TransformerNet) else load_style(s) for s in styles]
-    painted = [net.stylize(content) for net in nets]
+    painted = [net.stylize(content, strength=strength) for net in nets]
     made = painted[0]
     if masks is not None:
         masks = check_masks(masks, len(styles), content)
         made = content + sum(mask.to(content) * (p - content) for mask, p in zip(masks, painted, strict=True))
-    return keep_color(made, content) if preserve_color else made
+    return (keep_color(made, content) if preserve_color else made).clamp(0, 1)

@@ -4,13 +4,15 @@ Simonyan & Zisserman 2014 (arXiv 1409.1556). Every method of the course reads pi
 ever trains it. Only the thirteen convolutions up to `conv5_1` are here: no paper of the course looks further.
 
 Two sets of weights share this code: `imagenet`, the papers' own network (torchvision's checkpoint, 548 MB, downloaded once),
-and `lite`, a student with a quarter of the channels that ships with the course (data/README.md tells how it was trained).
+and `lite`, a small student that ships with the course (data/README.md tells how it was made): VGG-19's own channels in the first
+three blocks, computed by convolutions of low rank, and a quarter of them above.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -24,7 +26,8 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 CONVOLUTIONS = ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2", "conv3_3", "conv3_4",
                 "conv4_1", "conv4_2", "conv4_3", "conv4_4", "conv5_1")  # fmt: skip
-WIDTHS = {"imagenet": (64, 128, 256, 512, 512), "lite": (16, 32, 64, 128, 128)}  # channels of the five blocks
+WIDTHS = {"imagenet": (64, 128, 256, 512, 512), "lite": (64, 128, 256, 128, 128)}  # channels of the five blocks
+LITE_RANKS = {"conv1_2": 16, "conv2_1": 32, "conv2_2": 48, "conv3_1": 64, "conv3_2": 64, "conv3_3": 48, "conv3_4": 48}
 FEATURES_INDEX = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28)  # of those convolutions in torchvision's vgg19().features
 IMAGENET_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 IMAGENET_SHA256_PREFIX = "dcbb9e9d"  # all that torchvision states of the file's digest
@@ -37,6 +40,27 @@ def layer_names() -> list[str]:
     return [kind + conv[4:] for conv in CONVOLUTIONS for kind in ("conv", "relu")]
 
 
+class LowRankConv2d(nn.Sequential):
+    """A 3x3 convolution in two: 3x3 to `rank` channels without bias, then 1x1 to all of them. With no ReLU between the two they
+    multiply into one convolution (`product`) whose 9 C x C' matrix has this rank.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, rank: int, padding_mode: str):
+        super().__init__(
+            nn.Conv2d(in_channels, rank, 3, padding=1, padding_mode=padding_mode, bias=False), nn.Conv2d(rank, out_channels, 1)
+        )
+        self.out_channels = out_channels
+
+    @torch.no_grad()
+    def product(self) -> nn.Conv2d:
+        """The same map as one 3x3 convolution, with weights of its own."""
+        first, second = self
+        whole = nn.Conv2d(first.in_channels, self.out_channels, 3, padding=1, padding_mode=first.padding_mode).to(second.weight)
+        whole.weight.copy_(torch.einsum("or,rikl->oikl", second.weight[:, :, 0, 0], first.weight))
+        whole.bias.copy_(second.bias)
+        return whole.requires_grad_(second.weight.requires_grad)
+
+
 class VGG19(nn.Module):
     """VGG-19 up to relu5_1: pictures in, named feature maps out.
 
@@ -44,23 +68,28 @@ class VGG19(nn.Module):
     normalisation with ImageNet's mean and standard deviation happens inside, so nobody else has to remember it.
 
     widths:  channels of the five blocks.
+    ranks:   {convolution: rank} of those that are a `LowRankConv2d`; the others are plain.
     padding: "zeros" (torchvision, Gatys), "reflect" (the lite encoder, AdaIN, WCT: no dark frame around the feature maps) or
         "replicate".
     pooling: "max", or "average" as Gatys prefers ("slightly more appealing results", section "Methods").
     """
 
-    def __init__(self, widths: tuple[int, ...] = WIDTHS["imagenet"], padding: str = "zeros", pooling: str = "max"):
+    def __init__(self, widths: tuple[int, ...] = WIDTHS["imagenet"], padding: str = "zeros", pooling: str = "max",
+                 ranks: Mapping[str, int] | None = None):  # fmt: skip
         super().__init__()
         if padding not in PADDINGS:
             raise ValueError(f"padding={padding!r}: expected one of {', '.join(PADDINGS)}")
         if pooling not in POOLINGS:
             raise ValueError(f"pooling={pooling!r}: expected one of {', '.join(POOLINGS)}")
-        self.padding, self.pooling, self.metadata = padding, pooling, {}
-        self.sha256 = ""  # of the weights file; what is trained on an encoder remembers it
+        self.padding, self.pooling, self.ranks, self.metadata = padding, pooling, dict(ranks or {}), {}
         channels = 3
         for name in CONVOLUTIONS:
             width = widths[int(name[4]) - 1]
-            self.add_module(name, nn.Conv2d(channels, width, 3, padding=1, padding_mode=padding))
+            if name in self.ranks:
+                conv = LowRankConv2d(channels, width, self.ranks[name], padding)
+            else:
+                conv = nn.Conv2d(channels, width, 3, padding=1, padding_mode=padding)
+            self.add_module(name, conv)
             channels = width
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
@@ -77,17 +106,30 @@ class VGG19(nn.Module):
         """
         path = {"lite": lite_file, "imagenet": imagenet_file}.get(which, lambda: Path(which))()
         tensors, metadata = read_torchvision(path) if path.suffix == ".pth" else weights.read(path, "vgg19")
-        missing = [f"{name}.{kind}" for name in CONVOLUTIONS for kind in ("weight", "bias") if f"{name}.{kind}" not in tensors]
+        ranks = {name: len(tensors[f"{name}.0.weight"]) for name in CONVOLUTIONS if f"{name}.0.weight" in tensors}
+        last = {name: f"{name}.1" if name in ranks else name for name in CONVOLUTIONS}  # the module with the bias
+        needed = [f"{module}.{kind}" for module in last.values() for kind in ("weight", "bias")]
+        missing = [name for name in needed if name not in tensors]
         if missing:
             raise ValueError(f"{path}: is not a VGG-19 up to conv5_1: it lacks {missing[0]}")
-        widths = tuple(len(tensors[f"conv{block}_1.bias"]) for block in range(1, 6))
-        encoder = cls(widths, padding or metadata.get("padding", "zeros"), pooling)
+        widths = tuple(len(tensors[f"{last[f'conv{block}_1']}.bias"]) for block in range(1, 6))
+        encoder = cls(widths, padding or metadata.get("padding", "zeros"), pooling, ranks)
         try:
             encoder.load_state_dict({k: v.float() for k, v in tensors.items()})
         except RuntimeError as error:
             raise ValueError(f"{path}: is not a VGG-19 up to conv5_1: {error}") from error
-        encoder.metadata, encoder.sha256 = metadata, weights.sha256(path)
+        encoder.metadata = metadata
         return encoder.eval().requires_grad_(False)
+
+    @property
+    def sha256(self) -> str:
+        """Digest of what this network computes: weights, padding and pooling, whatever file they came from. What is trained on an
+        encoder remembers it.
+        """
+        digest = hashlib.sha256(f"{self.padding} {self.pooling}".encode())
+        for name, tensor in sorted(self.state_dict().items()):
+            digest.update(name.encode() + tensor.detach().float().cpu().numpy().tobytes())
+        return digest.hexdigest()
 
     def save(self, path: str | os.PathLike, metadata: dict | None = None, dtype: torch.dtype = torch.float32) -> None:
         """Write the weights as a safetensors file, whole or not at all, with the padding and `metadata` (JSON values)."""
@@ -107,8 +149,9 @@ class VGG19(nn.Module):
         for name in CONVOLUTIONS[: deepest + 1]:
             if name.endswith("_1") and name != "conv1_1":
                 x = self._pool(x)  # (B, C, H, W) -> (B, C, H/2, W/2)
-            x = found["conv" + name[4:]] = self.get_submodule(name)(x)
-            x = found["relu" + name[4:]] = F.relu(x)  # never in place: that would overwrite the line above
+            before = self.get_submodule(name)(x)
+            x = F.relu(before)  # never in place: that would overwrite the line above
+            found |= {layer: f for layer, f in (("conv" + name[4:], before), ("relu" + name[4:], x)) if layer in layers}
         return {name: found[name] for name in layers}
 
     def _pool(self, x: Tensor) -> Tensor:
@@ -138,13 +181,15 @@ class VGG19(nn.Module):
     def sequential(self) -> nn.Sequential:
         """The same layers as a flat `nn.Sequential` of Conv2d, ReLU and pooling, like `torchvision.models.vgg19().features`.
 
-        It shares this network's weights and leaves the normalisation to the caller, as the PyTorch tutorial's code expects.
+        It shares this network's weights, but for convolutions of low rank, which come as their product; and it leaves the
+        normalisation to the caller, as the PyTorch tutorial's code expects.
         """
         children: list[nn.Module] = []
         for name in CONVOLUTIONS:
             if name.endswith("_1") and name != "conv1_1":
                 children.append(nn.MaxPool2d(2) if self.pooling == "max" else nn.AvgPool2d(2))
-            children += [self.get_submodule(name), nn.ReLU(inplace=False)]
+            conv = self.get_submodule(name)
+            children += [conv.product() if isinstance(conv, LowRankConv2d) else conv, nn.ReLU(inplace=False)]
         return nn.Sequential(*children)
 
 
@@ -170,20 +215,19 @@ def mean_activations(encoder: nn.Module, pictures: Iterable[Tensor], layers: Ite
 def rescale_activations(encoder: VGG19, means: dict[str, Tensor]) -> None:
     """Give each filter the mean activation 1, as Gatys did (1508.06576, "Methods"), and take the factor back in the next layer.
 
-    means: of `relu…` layers, from `mean_activations`; convolutions above the deepest one named stay as they are. Features are
-    scaled channel by channel and otherwise unchanged.
+    means: of `relu…` layers, from `mean_activations`; the other layers' features stay as they are. Features are scaled channel by
+    channel and otherwise unchanged.
     Differs from the paper: a filter that hardly ever fires (a mean below a tenth of its layer's) stays weak; at 1 it is noise.
     """
-    before = torch.ones(3)
+    before = encoder.mean.new_ones(3)
     for name in CONVOLUTIONS:
         conv = encoder.get_submodule(name)
-        conv.weight.mul_(before[None, :, None, None])
-        if "relu" + name[4:] not in means:
-            return
-        mean = means["relu" + name[4:]]
+        first, last = conv if isinstance(conv, LowRankConv2d) else (conv, conv)
+        first.weight.mul_(before[None, :, None, None])
+        mean = means.get("relu" + name[4:], before.new_ones(conv.out_channels)).to(before)
         before = mean.clamp_min(0.1 * float(mean.mean()))
-        conv.weight.div_(before[:, None, None, None])
-        conv.bias.div_(before)
+        last.weight.div_(before[:, None, None, None])
+        last.bias.div_(before)
 
 
 def read_torchvision(path: str | os.PathLike) -> tuple[dict[str, Tensor], dict]:

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from nst.vgg import CONVOLUTIONS, IMAGENET_MEAN, IMAGENET_STD, VGG19, WIDTHS
 
 CAFFE_MEAN_RGB = (123.68, 116.779, 103.939)
-REAL_LAYERS = ("relu1_1", "relu1_2", "relu2_1", "relu2_2", "relu3_1")  # the rest is asked of the 16x network
+REAL_LAYERS = tuple(kind + name[4:] for name in CONVOLUTIONS[:8] for kind in ("conv", "relu"))  # the 16x network has the rest
+SMALL_WIDTHS = (16, 32, 64, 128, 128)
 
 
 def fold_input(weight: Tensor, bias: Tensor, scale: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
@@ -28,7 +29,7 @@ def fold_input(weight: Tensor, bias: Tensor, scale: Tensor, shift: Tensor) -> tu
     return torch.einsum("okhw,kc->ochw", weight, scale), bias
 
 
-def real_vgg19(folder: Path) -> VGG19:
+def real_vgg19(folder: Path, padding: str = "zeros") -> VGG19:
     """The real VGG-19; its convolutions above conv3_4 hold random numbers and must not be asked for."""
     weights = load_file(Path(folder) / "vgg19_caffe_conv1_1_to_conv3_4.safetensors")
     mean, std = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_STD)
@@ -36,7 +37,7 @@ def real_vgg19(folder: Path) -> VGG19:
     weights["conv1_1.weight"], weights["conv1_1.bias"] = fold_input(
         rgb, weights["conv1_1.bias"], torch.diag(255 * std), 255 * mean - torch.tensor(CAFFE_MEAN_RGB)
     )
-    encoder = VGG19(WIDTHS["imagenet"], padding="zeros")
+    encoder = VGG19(WIDTHS["imagenet"], padding)
     encoder.load_state_dict(weights, strict=False)
     return encoder.eval().requires_grad_(False)
 
@@ -50,13 +51,13 @@ def small_vgg19(folder: Path) -> VGG19:
     weights["conv1_1.weight"], weights["conv1_1.bias"] = fold_input(
         weights["conv1_1.weight"], weights["conv1_1.bias"], first * std, first @ mean + stored["conv0.bias"]
     )
-    encoder = VGG19(WIDTHS["lite"], padding="reflect")
+    encoder = VGG19(SMALL_WIDTHS, padding="reflect")
     encoder.load_state_dict(weights)
     return encoder.eval().requires_grad_(False)
 
 
 class Spliced(nn.Module):
-    """Two encoders as one: `shallow` up to relu3_1, `deep` above."""
+    """Two encoders as one: `shallow` up to relu3_4, `deep` above."""
 
     def __init__(self, shallow: VGG19, deep: VGG19):
         super().__init__()
@@ -71,7 +72,7 @@ class Spliced(nn.Module):
 
 
 class Teachers(Spliced):
-    """What the lite encoder learns from: the real VGG-19 up to relu3_1, the 16x network above."""
+    """What the lite encoder learns from: the real VGG-19 up to relu3_4, the 16x network above, both padded by reflection."""
 
     def __init__(self, folder: Path):
-        super().__init__(real_vgg19(folder), small_vgg19(folder))
+        super().__init__(real_vgg19(folder, "reflect"), small_vgg19(folder))

@@ -1,20 +1,21 @@
 """Train the decoders of AdaIN and WCT on the lite encoder: data/weights/decoder_<name>.safetensors.
 
-    python data/make/train_decoders.py reconstruct [LAYER …] --photos FOLDER --paintings FOLDER   relu1_1 … relu5_1, for WCT
-    python data/make/train_decoders.py adain --photos FOLDER --paintings FOLDER [--teacher FOLDER]   relu4_1, with AdaIN's losses
+    python data/make/train_decoders.py train relu1_1 relu2_1 relu3_1 relu4_1 adain relu5_1 --photos F --paintings F --teacher F
     python data/make/train_decoders.py export NAME …                                              into data/weights
 
 WCT's decoders learn to give a picture back from its features, photographs and paintings alike, since WCT hands them features that
-are neither. The one of relu1_1 is a single linear convolution: its weights solve a linear system. AdaIN's decoder starts from the
-one of relu4_1 and learns to paint what AdaIN asks of it; in a last round (`--teacher`, see teachers.py) the real VGG-19 compares up
-to relu3_1, in place of the lite encoder, and relu3_1 is half a content layer, too. Runs resume from build/decoders; started with
-`torchrun --nproc-per-node N` they run on N processes.
+are neither. They are compared with the picture by pixel, by their own layer's features, and by those of the real VGG-19's first
+layers (see teachers.py), which ask for sharp strokes where pixels alone ask for a blur. The one of relu1_1 is a single linear
+convolution: its weights solve a linear system. Each of the others starts from the one of the layer below: all its convolutions but
+the first do the same work. AdaIN's starts from the one of relu4_1 and learns to paint what AdaIN asks of it.
+
+Styles to learn from are paintings with changed colours and photographs. Never among them: the shipped styles and the paintings in
+KEPT_OUT, on which lesson 06 tests. Runs resume from build/decoders; started with `torchrun --nproc-per-node N` they run on N
+processes.
 """
 
 import argparse
 import copy
-import itertools
-import os
 from pathlib import Path
 
 import torch
@@ -29,9 +30,13 @@ from nst.datasets import Batch, Crops, Pairs, picture_files
 from nst.decoders import LAYERS, Decoder, decoder_file
 from nst.training import TrainingConfig, train
 
-STEPS = {"relu1_1": 100, "relu2_1": 6000, "relu3_1": 6000, "relu4_1": 6000, "relu5_1": 6000, "adain": 3000}
-RATES = {"relu2_1": 1e-2, "relu3_1": 5e-3, "relu4_1": 3e-3, "relu5_1": 3e-3, "adain": 1e-3}  # the fewer the weights, the faster
+STEPS = {"relu1_1": 100, "relu2_1": 500, "relu3_1": 1000, "relu4_1": 1500, "relu5_1": 1000, "adain": 3000}
+RATES = {"relu2_1": 3e-3, "relu3_1": 2e-3, "relu4_1": 1e-3, "relu5_1": 1e-3, "adain": 1e-3}
 BUILD = Path("build/decoders")
+KEPT_OUT = {"rose_window", "ink_mountains",  # shipped styles, and paintings
+            "bamboo_forest", "candy", "contrast_of_forms", "escher_sphere", "la_muse", "rain_princess_cropped", "rain_princess",
+            "seated_nude", "vg_la_cafe", "woman_with_hat_matisse"}  # fmt: skip
+SHARP = ("relu1_1", "relu2_1", "relu3_1")  # of the real VGG-19
 
 
 def reconstruction(decoder: nn.Module, encoder: nn.Module, batch: Batch, step: int) -> dict[str, Tensor]:
@@ -39,10 +44,16 @@ def reconstruction(decoder: nn.Module, encoder: nn.Module, batch: Batch, step: i
     to each picture's own, one crop of clear sky would drown the rest of the batch.
     """
     pictures, layer = batch.content, getattr(decoder, "module", decoder).layer  # several processes wrap it
-    features = encoder(pictures, [layer])[layer]
+    with torch.no_grad():
+        features = encoder.deep(pictures, [layer])[layer]
+        sharp = encoder.shallow(pictures, SHARP)
     output = decoder(features)
-    return {"pixel": losses.content_loss(output, pictures, "batch"),
-            "feature": losses.content_loss(encoder(output, [layer])[layer], features, "batch")}  # fmt: skip
+    found = encoder.shallow(output, SHARP)
+    return {
+        "pixel": losses.content_loss(output, pictures, "batch"),
+        "feature": losses.content_loss(encoder.deep(output, [layer])[layer], features, "batch"),
+        "sharp": sum(losses.content_loss(found[k], sharp[k], "batch") for k in SHARP) / len(SHARP),
+    }
 
 
 class Whitened(nn.Module):
@@ -88,19 +99,28 @@ def least_squares(decoder: Decoder, encoder: nst.VGG19, data, steps: int) -> Dec
         pictures = data(step, range(8)).content
         features = F.pad(encoder(pictures, [decoder.layer])[decoder.layer], (1, 1, 1, 1), mode="reflect")
         patches = F.unfold(features, 3).double().transpose(0, 1).flatten(1)  # (9 C, positions)
-        patches = torch.cat([patches, patches.new_ones(1, patches.shape[1])])
+        patches = torch.cat([patches, patches.new_ones(1, patches.shape[1])])[:, step % 7 :: 7]
         normal += patches @ patches.T
-        right += patches @ pictures.double().transpose(0, 1).flatten(1).T
-    solution = torch.linalg.solve(normal, right)  # (9 C + 1, 3)
-    conv.weight.copy_(solution[:-1].T.view_as(conv.weight)), conv.bias.copy_(solution[-1])
+        right += patches @ pictures.double().transpose(0, 1).flatten(1).T[step % 7 :: 7]
+    ridge = torch.eye(size, dtype=torch.float64) * normal.diag().mean() * 1e-7  # nearly dead channels would get huge weights
+    solution = torch.linalg.solve(normal + ridge, right)  # (9 C + 1, 3)
+    conv.weight.copy_(solution[:-1].T.view_as(conv.weight))
+    conv.bias.copy_(solution[-1])
     return decoder
 
 
-def pictures(a: argparse.Namespace) -> tuple[Crops, Crops]:
-    """Photographs; and paintings, among them the styles that ship, with changed colours."""
-    shipped = [assets.path(name) for name in assets.styles()]
-    photos, paintings = picture_files(a.photos), [*picture_files(a.paintings), *shipped]
-    return Crops(photos, 128, seed=a.seed), Crops(paintings, 128, zoom=0.4, colour=0.5, seed=a.seed + 1)
+def sizes(steps: int):
+    """Crops of 128 px, and of 256 px in the last tenth of the steps."""
+    return lambda step: 128 if step < 0.9 * steps else 256
+
+
+def pictures(a: argparse.Namespace, steps: int) -> tuple[Crops, Crops]:
+    """Photographs to paint; and styles: paintings and shipped styles with changed colours, and every sixth a photograph."""
+    photos = picture_files(a.photos)
+    paintings = [path for path in picture_files(a.paintings) if path.stem not in KEPT_OUT]
+    paintings += [assets.path(name) for name in assets.styles() if name not in KEPT_OUT]
+    styles = paintings + photos[:: 6 * len(photos) // len(paintings)]
+    return Crops(photos, sizes(steps), seed=a.seed), Crops(styles, sizes(steps), zoom=0.4, colour=0.6, seed=a.seed + 1)
 
 
 class Mixed:
@@ -114,66 +134,50 @@ class Mixed:
         return Batch(torch.cat([b.content for b in batches]), None, [file for b in batches for file in b.files])
 
 
-def fit(name: str, decoder: Decoder, loss, data, a: argparse.Namespace) -> None:
-    encoder = nst.VGG19.load("lite")
-    steps, earlier = a.steps or STEPS[name], decoder.metadata if decoder.metadata.get("name") == name else {}
-    facts = {"name": name, "recipe": "data/make/train_decoders.py", "seed": a.seed, "encoder": "lite", "licence": "CC BY 4.0",
-             "steps": earlier.get("steps", 0) + steps, "rounds": earlier.get("rounds", 0) + 1}  # fmt: skip
-    if name == "relu1_1":
-        decoder = least_squares(decoder, encoder, data, steps)
-        (BUILD / name).mkdir(parents=True, exist_ok=True)
-        return decoder.save(BUILD / name / "decoder.safetensors", encoder, facts, torch.float16)
-    config = TrainingConfig(steps=steps, batch_size=8, learning_rate=a.learning_rate or RATES[name], hold=0.3, seed=a.seed)
-    seen = torch.cat([encoder(data(step, range(8)).content, [decoder.layer])[decoder.layer] for step in range(8)])
-    whitened = Whitened(decoder, seen.detach())
-
-    def report(step: int, parts: dict[str, float], decoder: nn.Module) -> None:
-        if step % 100 == 0:
-            print(name, step, " ".join(f"{k} {v:.3f}" for k, v in parts.items()), flush=True)
-
-    sees = Spliced(real_vgg19(a.teacher), encoder) if a.teacher else encoder
-    trace = train(whitened, sees, loss, data, config, BUILD / name, report)
-    facts["losses"] = {k: round(sum(parts[k] for parts in trace[-100:]) / len(trace[-100:]), 4) for k in trace[-1]}
-    whitened.plain().cpu().save(BUILD / name / "decoder.safetensors", encoder, facts, torch.float16)
-
-
-def reconstruct(a: argparse.Namespace) -> None:
-    for layer in a.layers:
-        nst.seed(a.seed)
-        started = BUILD / layer / "decoder.safetensors"
-        if a.go_on and started.is_file():  # another round, from where the last one ended
-            decoder, a.seed = another_round(started, a.seed)
-        else:
-            decoder = initialised(Decoder(layer))
-        fit(layer, decoder, reconstruction, Mixed(*pictures(a)), a)
-
-
-def initialised(decoder: Decoder) -> Decoder:
-    """Weights that keep the size of what passes through: without norm layers the usual ones let it fade."""
-    for name in decoder.names:
-        conv = decoder.get_submodule(name)
-        nn.init.kaiming_normal_(conv.weight, nonlinearity="linear" if name == "conv1_1" else "relu"), nn.init.zeros_(conv.bias)
+def begin(name: str) -> Decoder:
+    """The decoder to train: from the finished one of the layer below where there is one."""
+    layer = "relu4_1" if name == "adain" else name
+    decoder = Decoder(layer)
+    for conv in map(decoder.get_submodule, decoder.names):  # keeps the size of what passes through: no norm layer does
+        nn.init.kaiming_normal_(conv.weight)
+        nn.init.zeros_(conv.bias)
+    below = layer if name == "adain" else LAYERS[max(1, LAYERS.index(name) - 1)]
+    file = BUILD / below / "decoder.safetensors"
+    if below != name and file.is_file():
+        known = Decoder.load(file).state_dict()
+        if below != layer:  # its first convolution reads features that this one makes of another layer's
+            known = {k: v for k, v in known.items() if not k.startswith("conv" + below[4:])}
+        decoder.load_state_dict(known, strict=False)
     return decoder
 
 
-def another_round(started: Path, seed: int) -> tuple[Decoder, int]:
-    """A finished decoder, its folder moved aside, and another seed: other crops."""
-    decoder = Decoder.load(started).requires_grad_()
-    ended = (started.parent.with_name(f"{started.parent.name}_round_{n}") for n in itertools.count(1))
-    free = next(folder for folder in ended if not folder.exists())
-    os.replace(started.parent, free)
-    return decoder, seed + 100 * int(free.name.split("_")[-1])
+def run(a: argparse.Namespace) -> None:
+    for name in a.names:
+        nst.seed(a.seed)
+        encoder, steps = nst.VGG19.load("lite"), a.steps or STEPS[name]
+        photos, styles = pictures(a, steps)
+        data = Pairs(photos, styles) if name == "adain" else Mixed(photos, styles)
+        decoder, folder = begin(name), BUILD / (a.folder or name)
+        facts = {"name": name, "recipe": "data/make/train_decoders.py", "seed": a.seed, "steps": steps, "licence": "CC BY 4.0"}
+        if name == "relu1_1":
+            folder.mkdir(parents=True, exist_ok=True)
+            least_squares(decoder, encoder, data, steps).save(folder / "decoder.safetensors", encoder, facts, torch.float16)
+            continue
+        seen = torch.cat([encoder(data(step, range(8)).content, [decoder.layer])[decoder.layer] for step in range(8)])
+        whitened = Whitened(decoder, seen.detach())
+        loss = AdaINLoss(a.style_weight) if name == "adain" else reconstruction
+        rate = a.learning_rate or RATES[name]
+        config = TrainingConfig(steps=steps, batch_size=a.batch_size, learning_rate=rate, hold=0.4, seed=a.seed)
 
+        def report(step: int, parts: dict[str, float], decoder: nn.Module, name=name) -> None:
+            if step % 50 == 0:
+                print(name, step, " ".join(f"{k} {v:.3f}" for k, v in parts.items()), flush=True)
 
-def adain(a: argparse.Namespace) -> None:
-    nst.seed(a.seed)
-    started = BUILD / "adain" / "decoder.safetensors"
-    if a.go_on and started.is_file():
-        decoder, a.seed = another_round(started, a.seed)
-    else:
-        decoder = Decoder.load(BUILD / "relu4_1" / "decoder.safetensors").requires_grad_()
-    content_weights = {"relu3_1": 0.5, "relu4_1": 1.0} if a.teacher else {"relu4_1": 1.0}
-    fit("adain", decoder, AdaINLoss(a.style_weight, content_weights=content_weights), Pairs(*pictures(a)), a)
+        sees = Spliced(real_vgg19(a.teacher, "reflect"), encoder).to(memory_format=torch.channels_last)
+        trace = train(whitened, sees, loss, data, config, folder, report)
+        facts["losses"] = {k: round(sum(parts[k] for parts in trace[-100:]) / len(trace[-100:]), 4) for k in trace[-1]}
+        facts |= {"style_weight": a.style_weight} if name == "adain" else {}
+        whitened.plain().cpu().save(folder / "decoder.safetensors", encoder, facts, torch.float16)
 
 
 def export(a: argparse.Namespace) -> None:
@@ -186,19 +190,20 @@ def export(a: argparse.Namespace) -> None:
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = p.add_subparsers(required=True)
-    r = commands.add_parser("reconstruct")
-    r.add_argument("layers", nargs="*", default=list(LAYERS)), r.set_defaults(run=reconstruct)
-    d = commands.add_parser("adain")
-    d.add_argument("--style-weight", type=float, default=0.2), d.set_defaults(run=adain)
-    d.add_argument("--teacher", type=Path, help="folder of the real VGG-19's first convolutions"), r.set_defaults(teacher=None)
-    for command in (r, d):
-        command.add_argument("--photos", type=Path, required=True), command.add_argument("--paintings", type=Path, required=True)
-        command.add_argument("--go-on", action="store_true", help="train the finished decoders for another round")
-        command.add_argument("--steps", type=int, help=f"default: {STEPS}")
-        command.add_argument("--learning-rate", type=float, help=f"default: {RATES}")
-        command.add_argument("--seed", type=int, default=0)
-    e = commands.add_parser("export")
-    e.add_argument("names", nargs="+", choices=[*LAYERS, "adain"]), e.set_defaults(run=export)
+    t, e = commands.add_parser("train"), commands.add_parser("export")
+    for command in (t, e):
+        command.add_argument("names", nargs="+", choices=[*LAYERS, "adain"])
+    t.add_argument("--photos", type=Path, required=True)
+    t.add_argument("--paintings", type=Path, required=True)
+    t.add_argument("--teacher", type=Path, required=True, help="folder of the real VGG-19's first convolutions")
+    t.add_argument("--style-weight", type=float, default=3.0, help="of AdaIN's loss")
+    t.add_argument("--folder", help="below build/decoders; default: NAME")
+    t.add_argument("--steps", type=int, help=f"default: {STEPS}")
+    t.add_argument("--batch-size", type=int, default=8)
+    t.add_argument("--learning-rate", type=float, help=f"default: {RATES}")
+    t.add_argument("--seed", type=int, default=0)
+    t.set_defaults(run=run)
+    e.set_defaults(run=export)
     a = p.parse_args()
     a.run(a)
 
