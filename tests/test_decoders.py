@@ -25,7 +25,8 @@ def test_a_decoder_undoes_the_encoders_shapes(layer: str, encoder: nst.VGG19):
     assert decoder(encoder(x, [layer])[layer]).shape == x.shape
     wide = nst.VGG19()
     theirs = [wide.get_submodule(name) for name in nst.vgg.CONVOLUTIONS[: len(decoder.names)]][::-1]
-    ours = [Decoder(layer, nst.vgg.WIDTHS["imagenet"]).get_submodule(name) for name in decoder.names]
+    widths = nst.vgg.WIDTHS["imagenet"][: int(layer[4])]
+    ours = [Decoder(layer, widths[-1], widths[:-1]).get_submodule(name) for name in decoder.names]
     mirrored = [(conv.out_channels, conv.in_channels) for conv in theirs]
     assert [(conv.in_channels, conv.out_channels) for conv in ours] == mirrored
 
@@ -34,7 +35,7 @@ def test_the_last_convolution_is_linear():
     decoder = Decoder("relu1_1")
     with torch.no_grad():
         decoder.conv1_1.weight.zero_(), decoder.conv1_1.bias.fill_(-0.5)
-    assert float(decoder(torch.rand(1, 16, 4, 4)).detach().mean()) == -0.5
+    assert float(decoder(torch.rand(1, 64, 4, 4)).detach().mean()) == -0.5
 
 
 @pytest.mark.parametrize(
@@ -50,15 +51,15 @@ def test_padding_keeps_the_picture_in_its_corner(size: tuple[int, int], grown: t
 
 
 def test_files(tmp_path: Path, encoder: nst.VGG19):
-    decoder = Decoder("relu2_1")
+    decoder = Decoder("relu2_1", widths=[7])
     decoder.save(tmp_path / "two.safetensors", encoder, {"steps": 3})
     again = Decoder.load(tmp_path / "two.safetensors", encoder)
-    features = torch.rand(1, 32, 6, 5)
+    features = torch.rand(1, 128, 6, 5)
     torch.testing.assert_close(again(features), decoder(features))
     assert again.layer == "relu2_1" and again.metadata["steps"] == 3 and not any(p.requires_grad for p in again.parameters())
-    encoder.save(tmp_path / "other.safetensors")
-    with pytest.raises(ValueError, match="two.safetensors: was trained with another encoder"):
-        Decoder.load(tmp_path / "two.safetensors", nst.VGG19.load(tmp_path / "other.safetensors"))
+    for other in (nst.VGG19.load("lite", pooling="average"), nst.VGG19.load("lite", padding="zeros")):
+        with pytest.raises(ValueError, match="two.safetensors: was trained with another encoder"):
+            Decoder.load(tmp_path / "two.safetensors", other)
     (tmp_path / "cut.safetensors").write_bytes((tmp_path / "two.safetensors").read_bytes()[:-20])
     with pytest.raises(ValueError, match="cut.safetensors.*cut short"):
         Decoder.load(tmp_path / "cut.safetensors")
@@ -71,6 +72,15 @@ def test_files(tmp_path: Path, encoder: nst.VGG19):
         Decoder.load("relu9_1")
     with pytest.raises(ValueError, match="layer='relu4_2'"):
         Decoder("relu4_2")
+    with pytest.raises(ValueError, match="expected one for each of the 2 blocks below relu3_1"):
+        Decoder("relu3_1", widths=[8])
+
+
+@pytest.mark.parametrize("facts", [{}, {"layer": "relu9_9"}, {"layer": 3}, {"layer": "relu3_1"}, {"layer": "re"}])
+def test_facts_that_make_no_decoder_are_named(facts: dict, tmp_path: Path):
+    nst.weights.write(tmp_path / "odd.safetensors", "decoder", Decoder("relu2_1").state_dict(), facts)
+    with pytest.raises(ValueError, match="odd.safetensors: is not a decoder's weights"):
+        Decoder.load(tmp_path / "odd.safetensors")
 
 
 PSNR = {"relu1_1": 36.0, "relu2_1": 25.5, "relu3_1": 23.7, "relu4_1": 20.5, "relu5_1": 15.5}  # dB, about 1 below what they give
@@ -112,7 +122,7 @@ def test_least_squares_finds_the_convolution_that_made_the_pictures(encoder: nst
         stand_in = Encoder()
 
         def data(step: int, positions: range) -> Batch:
-            stand_in.features = encoder(inputs[step], ["relu1_1"])["relu1_1"] + 0.1 * torch.randn(8, 16, 24, 24)
+            stand_in.features = encoder(inputs[step], ["relu1_1"])["relu1_1"] + 0.1 * torch.randn(8, 64, 24, 24)
             return Batch(true(stand_in.features), None, [])
 
         found = train_decoders.least_squares(Decoder("relu1_1"), stand_in, data, 2)
@@ -121,4 +131,4 @@ def test_least_squares_finds_the_convolution_that_made_the_pictures(encoder: nst
 
 
 def test_the_shipped_decoders_are_small():
-    assert sum(decoder_file(name).stat().st_size for name in (*LAYERS, "adain")) <= 6e6
+    assert sum(decoder_file(name).stat().st_size for name in (*LAYERS, "adain")) <= 8e6

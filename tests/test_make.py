@@ -15,8 +15,8 @@ import nst
 
 
 def test_two_encoders_spliced_answer_each_for_its_layers():
-    x, shallow, deep = torch.rand(1, 3, 32, 32), nst.VGG19(nst.vgg.WIDTHS["lite"]), nst.VGG19(nst.vgg.WIDTHS["lite"])
-    layers = ("relu4_2", "relu1_1", "relu3_1", "relu3_2")
+    x, shallow, deep = torch.rand(1, 3, 32, 32), nst.VGG19((2, 3, 4, 5, 6)), nst.VGG19((2, 3, 4, 5, 6))
+    layers = ("relu4_2", "relu1_1", "relu3_4", "relu4_1")
     with torch.no_grad():
         found = Spliced(shallow, deep)(x, layers)
         assert tuple(found) == layers
@@ -30,8 +30,8 @@ def test_the_mean_of_rounds(tmp_path: Path, monkeypatch):
     nets = [nst.TransformerNet(2) for _ in files]
     for k, (net, file) in enumerate(zip(nets, files, strict=True)):
         net.save(file, {"style": "cut_paper", "loss": {"style_weight": k + 0.5}})
-    train_styles.average(argparse.Namespace(style="cut_paper", networks=files))
-    made = tmp_path / "cut_paper" / "net.safetensors"
+    train_styles.average(argparse.Namespace(style="cut_paper", networks=files, folder=None))
+    made = tmp_path / "cut_paper_mean" / "net.safetensors"
     for name, weight in nst.load_style(made).state_dict().items():
         mean = torch.stack([net.state_dict()[name] for net in nets]).mean(0)
         torch.testing.assert_close(weight, mean, atol=1e-3, rtol=1e-3)  # stored as float16

@@ -192,7 +192,7 @@ def test_checkpoints_of_old_torch_versions_load(article: ArticleNet, tmp_path: P
 
 
 def test_facts_that_make_no_network_are_named(tmp_path: Path):
-    for facts in ({"norm": "instance", "upsampling": "nearest"}, {"width": 4, "norm": "layer", "upsampling": "nearest"}):
+    for facts in ({"norm": "instance"}, {"norm": "layer", "upsampling": "nearest"}, {"norm": [1], "upsampling": "nearest"}):
         nst.weights.write(tmp_path / "odd.safetensors", "transformer_net", TransformerNet(4).state_dict(), facts)
         with pytest.raises(ValueError, match="odd.safetensors: is not a TransformerNet"):
             load_style(tmp_path / "odd.safetensors")
@@ -223,7 +223,65 @@ def test_a_shipped_model_paints(name: str):
     assert (colours(painted) - colours(style)).norm() < (colours(content) - colours(style)).norm()
     assert nst.transformer_net.style_file(name).stat().st_size <= 1e6
     facts = net.metadata
-    assert facts["encoder_sha256"] == nst.weights.sha256(nst.vgg.lite_file()) and facts["style"] == name and facts["licence"]
+    assert facts["encoder_sha256"] == nst.VGG19.load("lite").sha256 and facts["style"] == name and facts["licence"]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_strength_goes_from_the_photograph_to_the_style(name: str):
+    net, content = load_style(name), nst.assets.picture("chelsea", 128)
+    whole = net.stylize(content)
+    steps = [net.stylize(content, strength=s / 4) for s in range(5)]
+    torch.testing.assert_close(steps[4], whole)
+    changed = [float((picture - content).abs().mean()) for picture in steps]
+    assert changed == sorted(changed) and changed[0] < 0.7 * changed[4]
+
+
+# --- strength ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_strength_blends_the_weights(tmp_path: Path):
+    torch.manual_seed(0)
+    net, weak, content = TransformerNet(2).eval(), TransformerNet(2).eval(), torch.rand(1, 3, 24, 20)
+    names = [k for k, _ in net.named_parameters() if ".norm." in k]
+    net.weak = {k: torch.rand_like(v) for k, v in weak.named_parameters() if k in names}
+    for strength in (0, 0.3, 1):
+        by_hand = TransformerNet(2).eval()
+        state = net.state_dict()
+        by_hand.load_state_dict({k: v if k not in names else (1 - strength) * net.weak[k] + strength * v for k, v in state.items()})
+        torch.testing.assert_close(net.stylize(content, strength=strength), by_hand.stylize(content))
+    net.save(tmp_path / "net.safetensors")
+    again = load_style(tmp_path / "net.safetensors")
+    assert set(again.weak) == set(names)
+    torch.testing.assert_close(stylize(content, again, strength=0.3), net.stylize(content, strength=0.3))
+
+
+def test_bad_strengths_and_weak_weights_are_named(tmp_path: Path):
+    net, content = TransformerNet(2), torch.rand(1, 3, 24, 20)
+    with pytest.raises(ValueError, match="strength=0.5: this network knows its full strength"):
+        net.stylize(content, strength=0.5)
+    for wrong in (-0.1, 1.1, "half", float("nan")):
+        with pytest.raises(ValueError, match="strength="):
+            net.stylize(content, strength=wrong)
+    for wrong in ({"model.0.norm.weight": torch.zeros(3)}, {"model.99.norm.weight": torch.zeros(2)}):
+        net.weak = wrong
+        net.save(tmp_path / "odd.safetensors")
+        with pytest.raises(ValueError, match="odd.safetensors: is not a TransformerNet.*weak"):
+            load_style(tmp_path / "odd.safetensors")
+
+
+def test_painting_leaves_the_network_as_it_was():
+    net = TransformerNet(2, norm="batch").train()
+    before = {k: v.clone() for k, v in net.state_dict().items()}
+    net.stylize(torch.rand(2, 3, 24, 20))
+    assert net.training and all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
+
+
+def test_the_result_is_a_picture_of_its_own():
+    content = (torch.rand(1, 3, 20, 24, dtype=torch.float64) * 2).requires_grad_()
+    nets = [TransformerNet(2).eval(), TransformerNet(2).eval()]
+    for settings in ({}, {"masks": [torch.ones(20, 24) / 2] * 2}, {"preserve_color": True, "masks": [torch.ones(20, 24) / 3] * 2}):
+        made = stylize(content, nets if "masks" in settings else nets[0], **settings)
+        assert made.dtype == torch.float32 and not made.requires_grad and 0 <= made.min() and made.max() <= 1
 
 
 # --- several styles, masks, colours -----------------------------------------------------------------------------------------------

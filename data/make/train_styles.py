@@ -2,6 +2,7 @@
 
     python data/make/train_styles.py round STYLE … --photos FOLDER --teacher FOLDER [--start NETWORK] [--style-weight W]
     python data/make/train_styles.py average STYLE NETWORK NETWORK …       the mean of what several rounds ended with
+    python data/make/train_styles.py weak NETWORK … --photos FOLDER        its weights at strength 0
     python data/make/train_styles.py export STYLE NETWORK                  into data/weights
 
 Every network is half as wide as the article's. It learns on the real VGG-19 up to relu3_1 (see teachers.py), where a smaller
@@ -12,6 +13,8 @@ A style is learned in rounds. A round starts from the style's own network, or fr
 random weights, which take ten times the steps. A style is judged by eye on photographs that no round has seen: rounds with more and
 with less style are laid side by side. The mean of the weights of two rounds can be better than a round in between (averages of one
 training's weights: Izmailov et al. 2018, arXiv 1803.05407).
+Last, the norm layers and the last block alone, 5,491 weights of 424,899, learn to give the photograph back (`weak`): between those
+weights and the style's own lies every strength.
 Runs resume from build/styles; started with `torchrun --nproc-per-node N` they run on N processes.
 """
 
@@ -23,7 +26,8 @@ from teachers import Spliced, real_vgg19
 
 import nst
 from nst import assets
-from nst.datasets import Crops, picture_files
+from nst.datasets import Batch, Crops, picture_files
+from nst.losses import content_loss
 from nst.perceptual import PerceptualConfig, PerceptualLoss
 from nst.training import TrainingConfig, train
 from nst.transformer_net import TransformerNet, shipped_styles, style_file
@@ -86,6 +90,30 @@ def a_round(a: argparse.Namespace) -> None:
         }, torch.float16)  # fmt: skip
 
 
+def photograph(net: torch.nn.Module, encoder: torch.nn.Module, batch: Batch, step: int) -> dict[str, torch.Tensor]:
+    """The loss of strength 0: the distance from the photograph, by pixel and by the lite encoder's first layers."""
+    output, layers = net(batch.content), ("relu1_1", "relu2_1")
+    found, goal = encoder(output, layers), encoder(batch.content, layers)
+    parts = {k: content_loss(found[k], goal[k].detach(), "batch") for k in layers}
+    return {"pixel": content_loss(output, batch.content, "batch"), **parts}
+
+
+def weak(a: argparse.Namespace) -> None:
+    for file in a.networks:
+        nst.seed(a.seed)
+        net, encoder = nst.load_style(file), nst.VGG19.load("lite").to(nst.device())
+        strong = {k: v.clone() for k, v in net.state_dict().items()}
+        for name, parameter in net.named_parameters():
+            parameter.requires_grad_(".norm." in name or name.startswith("model.10."))
+        crops = Crops(picture_files(a.photos), 128, seed=a.seed)
+        config = TrainingConfig(steps=a.steps, batch_size=6, learning_rate=5e-3, hold=0.3, seed=a.seed)
+        trace = train(net, encoder, photograph, crops, config, file.with_name("weak"))
+        net.weak = {k: v.detach().clone() for k, v in net.named_parameters() if v.requires_grad}
+        net.load_state_dict(strong)
+        net.save(file, dtype=torch.float16)
+        print(f"{file}: strength 0 leaves {sum(part['pixel'] for part in trace[-50:]) / 50:.3f} of the photographs' variance")
+
+
 def average(a: argparse.Namespace) -> None:
     nets = [nst.load_style(path) for path in a.networks]
     states = [net.state_dict() for net in nets]
@@ -93,6 +121,7 @@ def average(a: argparse.Namespace) -> None:
     folder = BUILD / (a.folder or f"{a.style}_mean")
     folder.mkdir(parents=True, exist_ok=True)
     style_weights = [net.metadata["loss"]["style_weight"] for net in nets]
+    nets[-1].weak = {}
     nets[-1].save(folder / "net.safetensors", {"mean_of_style_weights": style_weights}, torch.float16)
 
 
@@ -120,6 +149,12 @@ def main() -> None:
     v.add_argument("networks", nargs="+", type=Path)
     v.add_argument("--folder")
     v.set_defaults(run=average)
+    w = commands.add_parser("weak")
+    w.add_argument("networks", nargs="+", type=Path)
+    w.add_argument("--photos", type=Path, required=True)
+    w.add_argument("--steps", type=int, default=400)
+    w.add_argument("--seed", type=int, default=0)
+    w.set_defaults(run=weak)
     e = commands.add_parser("export")
     e.add_argument("style", choices=assets.styles())
     e.add_argument("network", type=Path)
