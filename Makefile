@@ -12,7 +12,7 @@ NST_PROFILE ?= quick
 export NST_PROFILE
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.installed  ## execute every lesson into build/ and lay the pictures out in build/index.html
 	$(BIN)/python notebooks/run.py
@@ -25,6 +25,9 @@ lab: $(VENV)/.installed  ## open the first lesson in JupyterLab
 
 notebooks: $(VENV)/.installed  ## execute the lessons in place and normalise their metadata
 	$(BIN)/python notebooks/run.py --in-place
+
+bench-quality: $(VENV)/.installed  ## how well every method paints, judged by a program beside the development assets (NST_TEST_ASSETS)
+	$(BIN)/python tests/benchmarks/bench_quality.py --output build/quality
 
 lint: $(VENV)/.installed  ## ruff over the library, the tests and the notebooks
 	$(BIN)/ruff check .
@@ -48,4 +51,4 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 	$(BIN)/python -m pip install -c requirements.lock -e ".[notebooks,train,test]"
 	@touch $@
 
-.PHONY: help run test lab notebooks lint lock clean
+.PHONY: help run test lab notebooks bench-quality lint lock clean

@@ -1,19 +1,17 @@
-"""AdaIN and WCT: how good, and how fast.
+"""AdaIN and WCT: what their decoders give back, and how fast they are.
 
-    python tests/benchmarks/bench_arbitrary.py quality --assets FOLDER [--judge judge.py] [--decoders FOLDER]
+    python tests/benchmarks/bench_arbitrary.py quality --assets FOLDER [--decoders FOLDER]
     python tests/benchmarks/bench_arbitrary.py speed
 
 quality: what the decoders give back of FOLDER/photos_kept_out (PSNR, mean over the photographs) beside the 16x encoder and decoder
-pairs in FOLDER/teacher; and, where a judge is given (a program with load_networks, prepare, distances, leak), its style share,
-content and leak on three public pairs. speed: seconds at 256 and 512 px with and without the style's encoding, and the share of
-WCT that is spent in eigh, beside the papers' figures: AdaIN 56 and 15 pictures a second at 256 and 512 px without style encoding
-(1703.06868, Titan X); WCT 0.83 s at 256 px (remembered of 1705.08086's table, not checked).
+pairs in FOLDER/teacher. (bench_quality.py judges what they paint.) speed: seconds at 256 and 512 px with and without the style's
+encoding, and the share of WCT that is spent in eigh, beside the papers' figures: AdaIN 56 and 15 pictures a second at 256 and 512
+px without style encoding (1703.06868, Titan X); WCT 0.83 s at 256 px (remembered of 1705.08086's table, not checked).
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import time
 from collections.abc import Callable
@@ -29,7 +27,6 @@ from nst import adain, wct
 from nst.decoders import LAYERS, Decoder
 
 PAPERS = {"AdaIN 256": "1/56 s without (Titan X)", "AdaIN 512": "1/15 s without (Titan X)", "WCT 256": "about 0.83 s (not checked)"}
-STYLES = ("starry_night", "great_wave", "composition_vii")
 
 
 def load_decoder(name: str, a: argparse.Namespace, encoder: nst.VGG19) -> Decoder:
@@ -74,31 +71,6 @@ def bench_quality(a: argparse.Namespace) -> None:
         ours = sum(psnr(p, decoder(encoder(p, [layer])[layer])) for p in photos) / len(photos)
         theirs = sum(psnr(p, teacher(p)) for p in photos) / len(photos)
         print(f"{layer}: {ours:.2f} dB, the 16x pair {theirs:.2f} dB, difference {ours - theirs:+.2f}", flush=True)
-    if a.judge:
-        spec = importlib.util.spec_from_file_location("judge", a.judge)
-        judge = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(judge)
-        judge_pairs(judge, a, encoder)
-
-
-def judge_pairs(judge, a: argparse.Namespace, encoder: nst.VGG19) -> None:
-    networks, content = judge.load_networks(), nst.assets.picture("tuebingen_neckarfront", 256)
-    decoders = {level: load_decoder(layer, a, encoder) for level, layer in enumerate(LAYERS, 1)}
-    painter = load_decoder("adain", a, encoder)
-    methods = {
-        "AdaIN, alpha 1": lambda style: adain.stylize(content, style, encoder=encoder, decoder=painter),
-        "WCT, alpha 0.6": lambda style: wct.stylize(content, style, encoder=encoder, decoders=decoders),
-    }
-    for name, method in methods.items():
-        rows = []
-        for style_name in STYLES:
-            style = nst.assets.picture(style_name, 256)
-            prepared, result = judge.prepare(content, style, networks), method(style)
-            distance, kept = judge.distances(result, prepared, networks)
-            rows.append((distance / prepared[2], kept, judge.leak(result, style)))
-            print(f"{name}  {style_name:16} share {rows[-1][0]:.3f}  content {rows[-1][1]:.3f}  leak {rows[-1][2]:+.2f}")
-        share, kept = (sum(row[k] for row in rows) / len(rows) for k in (0, 1))
-        print(f"{name}  mean             share {share:.3f}  content {kept:.3f}", flush=True)
 
 
 def shortest(function: Callable[[], object], times: int = 3) -> float:
@@ -137,7 +109,7 @@ def main() -> None:
     commands = p.add_subparsers(required=True)
     q = commands.add_parser("quality")
     q.add_argument("--assets", type=Path, default=os.environ.get("NST_TEST_ASSETS"))
-    q.add_argument("--judge", type=Path), q.set_defaults(run=bench_quality)
+    q.set_defaults(run=bench_quality)
     s = commands.add_parser("speed")
     s.set_defaults(run=bench_speed)
     for command in (q, s):

@@ -1,12 +1,12 @@
 """The shipped style models against Gatys' method, and their speed against other implementations.
 
-    python tests/benchmarks/bench_feedforward.py quality --assets FOLDER [--judge judge.py] [STYLE …]
+    python tests/benchmarks/bench_feedforward.py quality --assets FOLDER [STYLE …]
     python tests/benchmarks/bench_feedforward.py speed
 
 quality: on the photographs of FOLDER/photos_kept_out, each model's own loss beside what Gatys' method reaches on the same loss
 after some evaluations from the photograph, once with the article's loop (torch's L-BFGS, the clamp in the closure) and once with
-`nst.optim`, which needs about half as many; and, where a judge is given (a program with load_networks, prepare, distances, leak),
-the medians of its style share, content and leak. STYLE: shipped names, or files; all shipped ones if none is named.
+`nst.optim`, which needs about half as many. STYLE: shipped names, or files; all shipped ones if none is named. (bench_quality.py
+judges what they paint.)
 speed: one pass on the CPU beside the architecture of pytorch/examples' fast_neural_style at equal width, and beside onnxruntime on
 the exported network with as many threads (pip install onnx onnxscript onnxruntime); and Gatys' evaluations extrapolated from three.
 Read the ratios: seconds are of one machine.
@@ -15,9 +15,7 @@ Read the ratios: seconds are of one machine.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
-import statistics
 import sys
 import tempfile
 import time
@@ -78,17 +76,10 @@ def gatys_losses(minimize: Callable, total: Callable[[Tensor], Tensor], photo: T
 
 def bench_quality(a: argparse.Namespace) -> None:
     photos = [nst.load_image(path, a.size) for path in sorted((a.assets / "photos_kept_out").glob("*.jpg"))[:: a.every]]
-    judge, networks = None, None
-    if a.judge:
-        spec = importlib.util.spec_from_file_location("judge", a.judge)
-        judge = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(judge)
-        networks = judge.load_networks()
     for which in a.styles or shipped_styles():
         net = nst.load_style(which)
         encoder = loss_network(net, a.assets)
-        loss, mine, theirs, judged = own_loss(net, encoder), [], [], []
-        style = nst.assets.picture(net.metadata["style"], a.size)
+        loss, mine, theirs = own_loss(net, encoder), [], []
         for photo in photos:
             with torch.no_grad():
                 content = encoder(photo, loss.config.content_layers)
@@ -100,18 +91,10 @@ def bench_quality(a: argparse.Namespace) -> None:
             painted = net.stylize(photo)
             mine.append(float(total(painted).detach()))
             theirs.append([gatys_losses(minimize, total, photo) for minimize in (article_minimize, minimize_in_box)])
-            if judge:
-                prepared = judge.prepare(photo, style, networks)
-                distance, kept = judge.distances(painted, prepared, networks)
-                judged.append((distance / prepared[2], kept, judge.leak(painted, style)))
         print(f"{net.metadata['style']:18} own loss {sum(mine) / len(mine):.3f}", end="")
         for k, loop in enumerate(("the article's loop", "nst.optim")):
             reached = (f"{sum(t[k][i] for t in theirs) / len(theirs):.3f} at {n}" for i, n in enumerate(EVALUATIONS))
             print(f"   {loop} {', '.join(reached)}", end="")
-        if judged:
-            share, kept, leak = (statistics.median(row[k] for row in judged) for k in range(3))
-            largest = max(abs(row[2]) for row in judged)
-            print(f"   share {share:.3f}  content {kept:.3f}  leak {leak:+.2f} (largest {largest:.2f})", end="")
         print(flush=True)
 
 
@@ -209,7 +192,7 @@ def main() -> None:
     q = commands.add_parser("quality")
     q.add_argument("styles", nargs="*")
     q.add_argument("--assets", type=Path, default=os.environ.get("NST_TEST_ASSETS"))
-    q.add_argument("--judge", type=Path), q.add_argument("--size", type=int, default=256)
+    q.add_argument("--size", type=int, default=256)
     q.add_argument("--every", type=int, default=1, help="take every n-th photograph"), q.set_defaults(run=bench_quality)
     s = commands.add_parser("speed")
     s.add_argument("--sizes", type=int, nargs="+", default=[256, 512, 1024])
