@@ -72,7 +72,7 @@ class Spliced(nn.Module):
 
 
 class Teachers(Spliced):
-    """What the lite encoder learns from: the real VGG-19 up to relu3_4, the 16x network above, both padded by reflection."""
+    """What the lite encoder learns from: the real VGG-19 up to relu3_4, the 16x network above, which pads by reflection."""
 
-    def __init__(self, folder: Path):
-        super().__init__(real_vgg19(folder, "reflect"), small_vgg19(folder))
+    def __init__(self, folder: Path, padding: str = "reflect"):
+        super().__init__(real_vgg19(folder, padding), small_vgg19(folder))

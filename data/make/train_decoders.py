@@ -1,13 +1,15 @@
 """Train the decoders of AdaIN and WCT on the lite encoder: data/weights/decoder_<name>.safetensors.
 
     python data/make/train_decoders.py train relu1_1 relu2_1 relu3_1 relu4_1 adain relu5_1 --photos F --paintings F --teacher F
+    python data/make/train_decoders.py train adain --photos F --paintings F [--start DECODER] [--teacher F]
     python data/make/train_decoders.py export NAME …                                              into data/weights
 
 WCT's decoders learn to give a picture back from its features, photographs and paintings alike, since WCT hands them features that
 are neither. They are compared with the picture by pixel, by their own layer's features, and by those of the real VGG-19's first
 layers (see teachers.py), which ask for sharp strokes where pixels alone ask for a blur. The one of relu1_1 is a single linear
 convolution: its weights solve a linear system. Each of the others starts from the one of the layer below: all its convolutions but
-the first do the same work. AdaIN's starts from the one of relu4_1 and learns to paint what AdaIN asks of it.
+the first do the same work. AdaIN's starts from the one of relu4_1 and learns to paint what AdaIN asks of it: first on the lite encoder
+alone, which is twice as fast, then, in a round of its own (--start), with the real VGG-19 in the shallow layers.
 
 Styles to learn from are paintings with changed colours and photographs. Never among them: the shipped styles and the paintings in
 KEPT_OUT, on which lesson 06 tests. Runs resume from build/decoders; started with `torchrun --nproc-per-node N` they run on N
@@ -30,7 +32,7 @@ from nst.datasets import Batch, Crops, Pairs, picture_files
 from nst.decoders import LAYERS, Decoder, decoder_file
 from nst.training import TrainingConfig, train
 
-STEPS = {"relu1_1": 100, "relu2_1": 500, "relu3_1": 1000, "relu4_1": 1500, "relu5_1": 1000, "adain": 3000}
+STEPS = {"relu1_1": 100, "relu2_1": 500, "relu3_1": 600, "relu4_1": 1000, "relu5_1": 600, "adain": 2400}
 RATES = {"relu2_1": 3e-3, "relu3_1": 2e-3, "relu4_1": 1e-3, "relu5_1": 1e-3, "adain": 1e-3}
 BUILD = Path("build/decoders")
 KEPT_OUT = {"rose_window", "ink_mountains",  # shipped styles, and paintings
@@ -134,8 +136,10 @@ class Mixed:
         return Batch(torch.cat([b.content for b in batches]), None, [file for b in batches for file in b.files])
 
 
-def begin(name: str) -> Decoder:
-    """The decoder to train: from the finished one of the layer below where there is one."""
+def begin(name: str, start: Path | None = None) -> Decoder:
+    """The decoder to train: a given one, or one that starts from the finished one of the layer below where there is one."""
+    if start:
+        return Decoder.load(start).requires_grad_()
     layer = "relu4_1" if name == "adain" else name
     decoder = Decoder(layer)
     for conv in map(decoder.get_submodule, decoder.names):  # keeps the size of what passes through: no norm layer does
@@ -157,8 +161,9 @@ def run(a: argparse.Namespace) -> None:
         encoder, steps = nst.VGG19.load("lite"), a.steps or STEPS[name]
         photos, styles = pictures(a, steps)
         data = Pairs(photos, styles) if name == "adain" else Mixed(photos, styles)
-        decoder, folder = begin(name), BUILD / (a.folder or name)
-        facts = {"name": name, "recipe": "data/make/train_decoders.py", "seed": a.seed, "steps": steps, "licence": "CC BY 4.0"}
+        decoder, folder = begin(name, a.start), BUILD / (a.folder or name)
+        facts = {"name": name, "recipe": "data/make/train_decoders.py", "seed": a.seed, "licence": "CC BY 4.0",
+                 "steps": decoder.metadata.get("steps", 0) + steps}  # fmt: skip
         if name == "relu1_1":
             folder.mkdir(parents=True, exist_ok=True)
             least_squares(decoder, encoder, data, steps).save(folder / "decoder.safetensors", encoder, facts, torch.float16)
@@ -173,7 +178,8 @@ def run(a: argparse.Namespace) -> None:
             if step % 50 == 0:
                 print(name, step, " ".join(f"{k} {v:.3f}" for k, v in parts.items()), flush=True)
 
-        sees = Spliced(real_vgg19(a.teacher, "reflect"), encoder).to(memory_format=torch.channels_last)
+        sees = Spliced(real_vgg19(a.teacher, "reflect"), encoder) if a.teacher else encoder
+        sees = sees.to(memory_format=torch.channels_last)
         trace = train(whitened, sees, loss, data, config, folder, report)
         facts["losses"] = {k: round(sum(parts[k] for parts in trace[-100:]) / len(trace[-100:]), 4) for k in trace[-1]}
         facts |= {"style_weight": a.style_weight} if name == "adain" else {}
@@ -195,7 +201,8 @@ def main() -> None:
         command.add_argument("names", nargs="+", choices=[*LAYERS, "adain"])
     t.add_argument("--photos", type=Path, required=True)
     t.add_argument("--paintings", type=Path, required=True)
-    t.add_argument("--teacher", type=Path, required=True, help="folder of the real VGG-19's first convolutions")
+    t.add_argument("--teacher", type=Path, help="folder of the real VGG-19's first convolutions; adain can do without")
+    t.add_argument("--start", type=Path, help="a decoder to go on with")
     t.add_argument("--style-weight", type=float, default=3.0, help="of AdaIN's loss")
     t.add_argument("--folder", help="below build/decoders; default: NAME")
     t.add_argument("--steps", type=int, help=f"default: {STEPS}")
@@ -205,6 +212,8 @@ def main() -> None:
     t.set_defaults(run=run)
     e.set_defaults(run=export)
     a = p.parse_args()
+    if a.run is run and a.teacher is None and set(a.names) - {"adain", "relu1_1"}:
+        p.error("decoders that reconstruct need --teacher")
     a.run(a)
 
 
