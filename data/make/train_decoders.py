@@ -1,6 +1,6 @@
 """Train the decoders of AdaIN and WCT on the lite encoder: data/weights/decoder_<name>.safetensors.
 
-    python data/make/train_decoders.py train relu1_1 relu2_1 relu3_1 relu4_1 adain relu5_1 --photos F --paintings F --teacher F
+    python data/make/train_decoders.py train relu1_1 relu2_1 relu3_1 relu4_1 relu5_1 --photos F --paintings F --teacher F
     python data/make/train_decoders.py train adain --photos F --paintings F [--start DECODER] [--teacher F]
     python data/make/train_decoders.py export NAME …                                              into data/weights
 

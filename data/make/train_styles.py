@@ -63,7 +63,7 @@ def a_round(a: argparse.Namespace) -> None:
     for name in a.styles:
         nst.seed(a.seed)
         lite = nst.VGG19.load("lite")
-        encoder = Spliced(real_vgg19(a.teacher), lite).to(nst.device(), memory_format=torch.channels_last)
+        encoder = Spliced(real_vgg19(a.teacher, "reflect"), lite).to(nst.device(), memory_format=torch.channels_last)
         style_weight, tv_weight = WEIGHTS[name]
         style_weight = style_weight if a.style_weight is None else a.style_weight
         net = started(a, name)
