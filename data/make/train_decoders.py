@@ -8,8 +8,8 @@ WCT's decoders learn to give a picture back from its features, photographs and p
 are neither. They are compared with the picture by pixel, by their own layer's features, and by those of the real VGG-19's first
 layers (see teachers.py), which ask for sharp strokes where pixels alone ask for a blur. The one of relu1_1 is a single linear
 convolution: its weights solve a linear system. Each of the others starts from the one of the layer below: all its convolutions but
-the first do the same work. AdaIN's starts from the one of relu4_1 and learns to paint what AdaIN asks of it: first on the lite encoder
-alone, which is twice as fast, then, in a round of its own (--start), with the real VGG-19 in the shallow layers.
+the first do the same work. AdaIN's starts from the one of relu4_1 and learns to paint what AdaIN asks of it: first on the lite
+encoder alone, which is twice as fast, then, in a round of its own (--start), with the real VGG-19 in the shallow layers.
 
 Styles to learn from are paintings with changed colours and photographs. Never among them: the shipped styles and the paintings in
 KEPT_OUT, on which lesson 06 tests. Runs resume from build/decoders; started with `torchrun --nproc-per-node N` they run on N
