@@ -8,12 +8,13 @@ import importlib
 __version__ = "0.1.0"
 
 _MODULES = (
-    "adain", "assets", "controls", "conventions", "datasets", "decoders", "figures", "gatys", "images", "losses", "optim",
-    "perceptual", "runtime", "training", "transformer_net", "vgg", "wct", "weights",
+    "adain", "arguments", "article", "assets", "checkpoints", "colour", "controls", "conventions", "covariance", "datasets",
+    "decoders", "figures", "gatys", "images", "losses", "networks", "optim", "perceptual", "runtime", "training", "transformer_net",
+    "vgg", "wct", "weights",
 )  # fmt: skip
 _NAMES = {
     "load_image": "images", "save_image": "images", "show": "figures", "VGG19": "vgg",
-    "gram_matrix": "losses", "ContentLoss": "losses", "StyleLoss": "losses", "get_style_model_and_losses": "losses",
+    "gram_matrix": "losses", "ContentLoss": "article", "StyleLoss": "article", "get_style_model_and_losses": "article",
     "GatysConfig": "gatys", "TransformerNet": "transformer_net", "load_style": "transformer_net",
     "device": "runtime", "profile": "runtime", "seed": "runtime",
 }  # fmt: skip

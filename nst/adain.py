@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from nst import controls, losses
+from nst import losses, networks
+from nst.arguments import check_share
+from nst.controls import StyleMix, in_colours
 from nst.datasets import Batch
-from nst.decoders import Decoder, check_decoder, padded
+from nst.decoders import Decoder, padded
 from nst.images import check_picture
-from nst.runtime import device
 from nst.vgg import VGG19
 
 LAYER = "relu4_1"
@@ -49,32 +50,31 @@ def adaptive_instance_norm(content_features: Tensor, style_features: Tensor, mas
     return style_std * (content_features - mean) / std + style_mean
 
 
-def stylize(content: Tensor, style: Tensor | Sequence[Tensor], alpha: float = 1.0, style_weights: Sequence[float] | None = None,
+def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float = 1.0, style_weights: Sequence[float] | None = None,
             masks: Sequence[Tensor] | None = None, preserve_color: bool | str = False, encoder: VGG19 | None = None,
             decoder: Decoder | None = None) -> Tensor:  # fmt: skip
     """Paint `content` (B, 3, H, W) in the manner of `style` (1, 3, H', W'): the content's size, both RGB in [0, 1].
 
     style:   a picture, or a list of them, mixed by `style_weights` (equal if None) or each within its mask of `masks` (1, 1, H, W).
     alpha:   0 gives the content's reconstruction, 1 the whole style; it blends the features before they are decoded (section 6.2).
-    preserve_color: see `controls.run`.
-    encoder, decoder: the lite encoder and the decoder trained with AdaIN's losses on it, on `nst.device()`, if None.
+    preserve_color: see `controls.in_colours`.
+    encoder, decoder: the lite encoder and the decoder trained with AdaIN's losses on it if None; see `networks.default`.
     ValueError / TypeError: a picture of another shape or dtype, alpha outside [0, 1], weights or masks that do not fit, a decoder
     of another layer or encoder.
     """
-    controls.check_share("alpha", alpha)
-    mix = controls.StyleMix.of(check_picture(content, "content"), style, style_weights, masks)
-    encoder = encoder if encoder is not None else VGG19.load("lite").to(device())
-    decoder = decoder if decoder is not None else Decoder.load("adain", encoder).to(device())
-    check_decoder("decoder", decoder, LAYER, encoder)
+    check_share("alpha", alpha)
+    mix = StyleMix.of(check_picture(content, "content"), style, style_weights, masks)
+    encoder, decoders = networks.default(encoder, {"adain": decoder})
+    networks.check_decoder("decoder", decoder := decoders["adain"], LAYER, encoder)
 
     @torch.no_grad()
-    def paint(content: Tensor, mix: controls.StyleMix) -> Tensor:
+    def paint(content: Tensor, mix: StyleMix) -> Tensor:
         features = encoder(padded(content), [LAYER])[LAYER]  # (B, C, H/8, W/8)
         styles = [encoder(padded(picture), [LAYER])[LAYER] for picture in mix.styles]
         painted = mix.blend(features, styles, adaptive_instance_norm)
         return decoder(torch.lerp(features, painted, alpha))
 
-    return controls.run(paint, content, mix, preserve_color, next(encoder.parameters()).device)
+    return in_colours(paint, content, mix, preserve_color, networks.device_of(encoder))
 
 
 class AdaINLoss:
@@ -102,7 +102,7 @@ class AdaINLoss:
         return {
             "content": sum(w * losses.content_loss(found[k], targets[k], "batch") for k, w in self.content_weights.items()),
             "style": self.style_weight * sum(statistics_loss(found[k], styles[k]) for k in STYLE_LAYERS) / len(STYLE_LAYERS),
-            "range": self.range_weight * (output - output.clamp(0, 1)).square().mean(),
+            "range": self.range_weight * losses.range_penalty(output),
         }
 
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import json
 import os
@@ -15,6 +14,7 @@ import pooch
 import skimage
 from torch import Tensor
 
+from nst.arguments import unknown
 from nst.images import load_image
 
 
@@ -74,9 +74,7 @@ def path(name: str) -> Path:
 
 def _entry(name: str) -> dict[str, str]:
     if name not in _catalogue():
-        close = difflib.get_close_matches(str(name), names(), n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        raise ValueError(f"unknown picture {name!r}: {hint}expected one of {', '.join(names())}")
+        raise unknown("picture", name, names())
     return _catalogue()[name]
 
 

@@ -1,7 +1,7 @@
-"""What an experimenter wants to steer: several styles, each in its place, and the photograph's own colours.
+"""What an experimenter wants to steer: several styles, each in its place.
 
 The same words in every method: `style` may be a list with `style_weights` or `masks`, and `preserve_color` keeps the content's
-colours. After Gatys et al. 2017, "Controlling Perceptual Factors in Neural Style Transfer" (arXiv 1611.07865).
+colours (`nst.colour`). After Gatys et al. 2017, "Controlling Perceptual Factors in Neural Style Transfer" (arXiv 1611.07865).
 """
 
 from __future__ import annotations
@@ -11,27 +11,13 @@ from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
-from skimage.color import rgb2yiq, yiq2rgb
 from torch import Tensor
 
+from nst.colour import check_preserve_color, coral, keep_color
 from nst.decoders import padded
 from nst.images import check_picture
 
-NOISE = (1 / 255) ** 2  # a variance of one 8-bit step: what rounding and JPEG leave of a colour that is not there
-PRESERVE_COLOR = (False, True, "luminance", "coral")
 Transform = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # (content features, style features, mask) -> features
-
-
-def check_share(name: str, value: float) -> None:
-    """ValueError unless 0 <= value <= 1."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ValueError(f"{name}={value!r}: expected a number from 0 to 1")
-
-
-def check_preserve_color(how: bool | str) -> None:
-    """ValueError unless it is one of PRESERVE_COLOR."""
-    if how not in PRESERVE_COLOR:
-        raise ValueError(f"preserve_color={how!r}: expected False, 'luminance' (the same as True) or 'coral'")
 
 
 @dataclass(frozen=True)
@@ -54,9 +40,7 @@ class StyleMix:
         if not styles:
             raise ValueError("style: expected a picture or a list of pictures, got an empty list")
         for k, picture in enumerate(styles):
-            name = "style" if isinstance(style, Tensor) else f"style[{k}]"
-            if len(check_picture(picture, name)) != 1:
-                raise ValueError(f"{name}: expected one picture (1, 3, H, W), got a batch of {len(picture)}; a list mixes several")
+            check_picture(picture, "style" if isinstance(style, Tensor) else f"style[{k}]", one=True)
         if style_weights is not None and masks is not None:
             raise ValueError("style_weights and masks: expected one of them; put a weight into a mask's values instead")
         weights = _checked_weights(style_weights, len(styles))
@@ -105,9 +89,13 @@ def check_masks(masks: Sequence[Tensor], count: int, content: Tensor) -> list[Te
     return [mask / shared for mask in checked]
 
 
-def run(paint: Callable[[Tensor, StyleMix], Tensor], content: Tensor, mix: StyleMix, preserve_color: bool | str,
-        where: torch.device) -> Tensor:  # fmt: skip
-    """`paint(content, mix)` with the colours treated, on a device; the result has the content's size and place, in [0, 1]."""
+def in_colours(paint: Callable[[Tensor, StyleMix], Tensor], content: Tensor, mix: StyleMix, preserve_color: bool | str,
+               where: torch.device) -> Tensor:  # fmt: skip
+    """`paint(content, mix)` on a device, in the colours wanted; the result has the content's size and place, in [0, 1].
+
+    preserve_color: False; "luminance" (the same as True) gives the painting the content's hues (`colour.keep_color`); "coral" gives
+        the style pictures the content's colours first (`colour.coral`).
+    """
     check_preserve_color(preserve_color)
     there = content.detach().to(where, torch.float32).clamp(0, 1)
     styles = [style.detach().to(where, torch.float32).clamp(0, 1) for style in mix.styles]
@@ -116,37 +104,3 @@ def run(paint: Callable[[Tensor, StyleMix], Tensor], content: Tensor, mix: Style
     height, width = content.shape[-2:]
     painted = paint(there, replace(mix, styles=styles))[..., :height, :width].clamp(0, 1)
     return (keep_color(painted, there) if preserve_color in (True, "luminance") else painted).to(content.device)
-
-
-def keep_color(painted: Tensor, content: Tensor) -> Tensor:
-    """The painting's luminance with the content's colours: Y of one, I and Q of the other (1611.07865, section 5.1).
-
-    Both (B, 3, H, W) in [0, 1] -> the same. Clipped where a luminance cannot have that colour.
-    """
-    yiq = rgb2yiq(content.cpu().numpy(), channel_axis=1)
-    yiq[:, :1] = rgb2yiq(painted.cpu().numpy(), channel_axis=1)[:, :1]
-    return torch.from_numpy(yiq2rgb(yiq, channel_axis=1)).to(painted.dtype).to(painted.device).clamp(0, 1)
-
-
-def coral(style: Tensor, content: Tensor) -> Tensor:
-    """The style picture in the content's colours: its pixels get the content's mean and covariance (1611.07865, section 5.2).
-
-    style (1, 3, H', W'), content (B, 3, H, W) -> (B, 3, H', W'), in [0, 1]; the clipping may take a little of the match away.
-    Covariances are divided by the number of pixels. (Public codes leave that out, which is wrong by sqrt(N_style / N_content) as
-    soon as the two differ in size.) A colour direction in which the style varies by no more than an 8-bit step stays empty: a grey
-    print has nothing there to be made coloured but noise.
-    """
-    pixels, (mean, root) = style.flatten(2).cpu().double(), _root_of_covariance(content, 0.5)
-    style_mean, inverse_root = _root_of_covariance(style, -0.5)
-    moved = root @ inverse_root @ (pixels - style_mean) + mean  # (B, 3, H'W')
-    return moved.reshape(len(content), *style.shape[1:]).to(style.dtype).to(style.device).clamp(0, 1)
-
-
-def _root_of_covariance(picture: Tensor, exponent: float) -> tuple[Tensor, Tensor]:
-    """Mean (B, 3, 1) of a picture's pixels and their covariance (B, 3, 3) to the power of `exponent`, float64 on the CPU."""
-    pixels = picture.flatten(2).cpu().double()
-    mean = pixels.mean(2, keepdim=True)
-    covariance = (pixels - mean) @ (pixels - mean).mT / pixels.shape[2]
-    values, vectors = torch.linalg.eigh(covariance)
-    powers = torch.where(values > NOISE, values.clamp_min(NOISE) ** exponent, 0)
-    return mean, vectors @ torch.diag_embed(powers) @ vectors.mT

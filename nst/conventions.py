@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from nst import losses
+from nst.arguments import check_choice
 from nst.gatys import GatysConfig
 
 REDUCTIONS = ("sum", "half_sum", "quarter_sum", "mean")
@@ -36,8 +37,7 @@ class Convention:
             "content_reduction": REDUCTIONS,
             "style_reduction": REDUCTIONS,
         }.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name}={getattr(self, name)!r}: expected one of {', '.join(allowed)}")
+            check_choice(name, getattr(self, name), allowed)
 
     def content_factor(self, layer: str, channels: int, positions: int) -> float:
         """What stands before sum (F - P)^2 of the network in use."""

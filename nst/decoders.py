@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nst import assets, weights
+from nst.arguments import check_choice
 from nst.vgg import CONVOLUTIONS, VGG19, WIDTHS
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
@@ -32,8 +33,7 @@ class Decoder(nn.Module):
 
     def __init__(self, layer: str = "relu4_1", channels: int | None = None, widths: Sequence[int] | None = None):
         super().__init__()
-        if layer not in LAYERS:
-            raise ValueError(f"layer={layer!r}: expected one of {', '.join(LAYERS)}")
+        check_choice("layer", layer, LAYERS)
         below = LAYERS.index(layer)
         widths = INNER_WIDTHS[:below] if widths is None else tuple(widths)
         if len(widths) != below:
@@ -91,15 +91,6 @@ class Decoder(nn.Module):
 def decoder_file(which: str) -> Path:
     """The shipped decoder of a layer, or "adain"."""
     return assets.data_folder() / "weights" / f"decoder_{which}.safetensors"
-
-
-def check_decoder(name: str, decoder: Decoder, layer: str, encoder: VGG19) -> None:
-    """ValueError unless `decoder` reads `layer` of this very encoder."""
-    if decoder.layer != layer:
-        raise ValueError(f"{name}: expected a decoder of {layer}, got one of {decoder.layer}")
-    channels, trained = encoder.get_submodule("conv" + layer[4:]).out_channels, decoder.metadata.get("encoder_sha256")
-    if decoder.channels != channels or trained and trained != encoder.sha256:
-        raise ValueError(f"{name}: was trained with another encoder than this one, and cannot read its features")
 
 
 def padded(picture: Tensor, multiple: int = 16, smallest: int = 32) -> Tensor:

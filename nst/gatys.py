@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from nst import losses
-from nst.controls import StyleMix, run
+from nst import losses, networks
+from nst.arguments import check_choice, check_number, check_whole
+from nst.controls import StyleMix, in_colours
 from nst.images import check_picture, resize
 from nst.optim import minimize_in_box
-from nst.runtime import device, progress
-from nst.vgg import VGG19
+from nst.runtime import progress
 
 Losses = dict[str, float]
 Callback = Callable[[int, Losses, Tensor], None]
@@ -52,14 +52,11 @@ class GatysConfig:
     def __post_init__(self):
         for name, allowed in {"content_form": losses.CONTENT_FORMS, "style_form": losses.STYLE_FORMS, "optimizer": OPTIMIZERS,
                               "gram_divide_by": losses.GRAM_DIVISORS, "start": STARTS}.items():  # fmt: skip
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name}={getattr(self, name)!r}: expected one of {', '.join(allowed)}")
+            check_choice(name, getattr(self, name), allowed)
         for name in ("evaluations", "history", "scales"):
-            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)!r}: expected a whole number of at least 1")
+            check_whole(name, getattr(self, name))
         for name in ("content_weight", "style_weight", "tv_weight"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name}={getattr(self, name)!r}: expected a number of at least 0")
+            check_number(name, getattr(self, name))
         weights = self.style_layer_weights
         if weights is not None and len(weights) != len(self.style_layers):
             raise ValueError(
@@ -154,35 +151,33 @@ class _Search:
         return shown["total"], gradient
 
 
-def stylize(content: Tensor, style: Tensor | Sequence[Tensor], config: GatysConfig | None = None, encoder: nn.Module | None = None,
-            callback: Callback | None = None, start: Tensor | None = None, style_weights: Sequence[float] | None = None,
-            masks: Sequence[Tensor] | None = None, preserve_color: bool | str = False) -> Tensor:  # fmt: skip
+def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, style_weights: Sequence[float] | None = None,
+            masks: Sequence[Tensor] | None = None, preserve_color: bool | str = False, config: GatysConfig | None = None,
+            start: Tensor | None = None, callback: Callback | None = None, encoder: nn.Module | None = None) -> Tensor:  # fmt: skip
     """Repaint `content` (1, 3, H, W) in the manner of `style` (1, 3, H', W'): a picture of the content's size, both RGB in [0, 1].
 
     style:    a picture, or a list of them, mixed by `style_weights` (equal if None) or each in its mask of `masks` (1, 1, H, W).
-    config:   a recipe, `GatysConfig.default()` if None.   encoder: `VGG19.load("lite")` on `nst.device()` if None.
-    callback: called after each evaluation with (step, losses, picture); the losses are those of that very picture, within [0, 1].
+    preserve_color: see `controls.in_colours`.
+    config:   a recipe, `GatysConfig.default()` if None.
     start:    a picture to start from, in place of the one that the config names.
-    preserve_color: see `controls.run`.
+    callback: called after each evaluation with (step, losses, picture); the losses are those of that very picture, within [0, 1].
+    encoder:  the lite encoder on `nst.device()` if None.
     The best picture seen is returned, also when the run is interrupted (Ctrl-C, Jupyter's stop button): it never diverges.
     ValueError / TypeError: a picture of another shape or dtype, with NaN, or too small for the layers asked for; weights or masks
     that do not fit.
     """
     config = config or GatysConfig.default()
-    for name, picture in {"content": content, **({"start": start} if start is not None else {})}.items():
-        if len(check_picture(picture, name)) != 1:
-            raise ValueError(f"{name}: expected one picture (1, 3, H, W), got a batch of {len(picture)}")
-    if start is not None and start.shape != content.shape:
+    check_picture(content, "content", one=True)
+    if start is not None and check_picture(start, "start", one=True).shape != content.shape:
         raise ValueError(f"start: expected the content's shape {tuple(content.shape)}, got {tuple(start.shape)}")
     mix = StyleMix.of(content, style, style_weights, masks)
-    encoder = encoder if encoder is not None else VGG19.load("lite").to(device())
-    where = next(encoder.parameters()).device
+    encoder, _ = networks.default(encoder)
 
     def paint(content: Tensor, mix: StyleMix) -> Tensor:
         first = _first_picture(config, content, mix.styles[0]) if start is None else start.detach().to(content).clamp(0, 1)
         return _search(config, encoder, content, mix, first, callback)
 
-    return run(paint, content, mix, preserve_color, where)
+    return in_colours(paint, content, mix, preserve_color, networks.device_of(encoder))
 
 
 def _search(config: GatysConfig, encoder: nn.Module, content: Tensor, mix: StyleMix, x: Tensor,

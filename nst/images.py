@@ -77,9 +77,7 @@ def save_image(picture: Tensor, path: str | os.PathLike) -> None:
     whole or not at all. Raises ValueError for another shape, NaN, infinity, or an unknown suffix; TypeError for another dtype.
     """
     path = Path(path)
-    picture = check_picture(picture[None] if isinstance(picture, Tensor) and picture.ndim == 3 else picture, "picture")
-    if len(picture) != 1:
-        raise ValueError(f"picture: expected one picture (1, 3, H, W), got a batch of {len(picture)}")
+    picture = check_picture(picture[None] if isinstance(picture, Tensor) and picture.ndim == 3 else picture, "picture", one=True)
     format = Image.registered_extensions().get(path.suffix.lower())
     if format is None:
         raise ValueError(f"{path}: unknown picture suffix {path.suffix!r}: expected .png, .jpg, .webp, …")
@@ -94,8 +92,11 @@ def save_image(picture: Tensor, path: str | os.PathLike) -> None:
         Path(temporary).unlink(missing_ok=True)
 
 
-def check_picture(picture: Tensor, name: str) -> Tensor:
-    """Return `picture` if it is a finite float tensor (B, 3, H, W); otherwise raise an error that starts with its `name`."""
+def check_picture(picture: Tensor, name: str, one: bool = False) -> Tensor:
+    """Return `picture` if it is a finite float tensor (B, 3, H, W); otherwise raise an error that starts with its `name`.
+
+    one: B has to be 1.
+    """
     if not isinstance(picture, Tensor):
         raise TypeError(f"{name}: expected a tensor (B, 3, H, W) in [0, 1], got {type(picture).__name__}; load_image reads a file")
     if not picture.is_floating_point():
@@ -104,6 +105,8 @@ def check_picture(picture: Tensor, name: str) -> Tensor:
         raise ValueError(f"{name}: expected the shape (B, 3, H, W), got {tuple(picture.shape)}")
     if not torch.isfinite(picture).all():
         raise ValueError(f"{name}: holds NaN or infinite pixels")
+    if one and len(picture) != 1:
+        raise ValueError(f"{name}: expected one picture (1, 3, H, W), got a batch of {len(picture)}")
     return picture
 
 

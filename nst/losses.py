@@ -1,17 +1,17 @@
 """What content and style are, as losses on feature maps.
 
-Gatys, Ecker & Bethge 2015 (arXiv 1508.06576): content is a feature map, style is the Gram matrix of one. Two forms of each:
-functions for the methods of this course, and the PyTorch tutorial's transparent layers (`ContentLoss`, `StyleLoss`), which sit in
-the network, note their loss and pass their input on.
+Gatys, Ecker & Bethge 2015 (arXiv 1508.06576): content is a feature map, style is the Gram matrix of one. The PyTorch tutorial's
+transparent layers, which the article has, are in `nst.article`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
+
+from nst.arguments import check_choice
 
 GRAM_DIVISORS = ("chw", "hw", "none")
 CONTENT_FORMS = ("relative", "batch", "mean", "half_sum")
@@ -27,8 +27,7 @@ def gram_matrix(features: Tensor, divide_by: str = "chw") -> Tensor:
     """
     if features.ndim != 4:
         raise ValueError(f"features: expected the shape (B, C, H, W), got {tuple(features.shape)}")
-    if divide_by not in GRAM_DIVISORS:
-        raise ValueError(f"divide_by={divide_by!r}: expected one of {', '.join(GRAM_DIVISORS)}")
+    check_choice("divide_by", divide_by, GRAM_DIVISORS)
     _, c, h, w = features.shape
     flat = features.flatten(2)  # (B, C, H*W)
     gram = flat @ flat.mT  # (B, C, C)
@@ -72,8 +71,7 @@ def style_loss(gram: Tensor, target: Tensor, form: str = "relative") -> Tensor:
 
 
 def _check_form(form: str, forms: Sequence[str], given: Tensor, target: Tensor) -> None:
-    if form not in forms:
-        raise ValueError(f"form={form!r}: expected one of {', '.join(forms)}")
+    check_choice("form", form, forms)
     if given.shape[1:] != target.shape[1:]:
         raise ValueError(f"target: expected the shape {tuple(given.shape)}, got {tuple(target.shape)}")
 
@@ -111,88 +109,6 @@ def total_variation(picture: Tensor, exponent: float = 2.0) -> Tensor:
     return sum(d.mean() for d in (down, across) if d.numel()) + picture.sum() * 0
 
 
-class ContentLoss(nn.Module):
-    """A transparent layer: returns its input and keeps `loss` = mean (input - target)^2. target (B, C, H, W)."""
-
-    def __init__(self, target: Tensor):
-        super().__init__()
-        self.target = target.detach()
-
-    def forward(self, input: Tensor) -> Tensor:
-        self.loss = content_loss(input, self.target, "mean")
-        return input
-
-
-class StyleLoss(nn.Module):
-    """A transparent layer: returns its input and keeps `loss` = mean (gram(input) - gram(target_feature))^2."""
-
-    def __init__(self, target_feature: Tensor):
-        super().__init__()
-        self.target = gram_matrix(target_feature).detach()
-
-    def forward(self, input: Tensor) -> Tensor:
-        self.loss = style_loss(gram_matrix(input), self.target, "mean")
-        return input
-
-
-class Normalization(nn.Module):
-    """(picture - mean) / std per channel: what the encoder's own forward does, as a layer for `get_style_model_and_losses`."""
-
-    def __init__(self, mean: Tensor, std: Tensor):
-        super().__init__()
-        self.mean = torch.as_tensor(mean).view(-1, 1, 1)
-        self.std = torch.as_tensor(std).view(-1, 1, 1)
-
-    def forward(self, pictures: Tensor) -> Tensor:
-        return (pictures - self.mean.to(pictures)) / self.std.to(pictures)
-
-
-CONTENT_LAYERS_DEFAULT = ("conv_4",)
-STYLE_LAYERS_DEFAULT = ("conv_1", "conv_2", "conv_3", "conv_4", "conv_5")
-
-
-def get_style_model_and_losses(cnn: nn.Sequential, normalization_mean: Tensor, normalization_std: Tensor,
-                               style_img: Tensor, content_img: Tensor,
-                               content_layers: Sequence[str] = CONTENT_LAYERS_DEFAULT,
-                               style_layers: Sequence[str] = STYLE_LAYERS_DEFAULT,
-                               ) -> tuple[nn.Sequential, list[StyleLoss], list[ContentLoss]]:  # fmt: skip
-    """The PyTorch tutorial's function: the layers of `cnn` with loss layers set in, cut after the last of them.
-
-    cnn: Conv2d, ReLU, pooling and BatchNorm2d in a row, such as `encoder.sequential()`. Layers are named by counting the
-    convolutions from the input: conv_4 is conv2_2 of VGG-19, conv_5 is conv3_1, and conv_… is before its ReLU.
-    Returns (model, style losses, content losses); run the model on a picture of the content's size, then read each layer's `loss`.
-    Differs from the tutorial: the style picture may have another size (there it runs through the content's loss layers, and fails).
-    Raises RuntimeError for another kind of layer, ValueError for a name that no layer has (the tutorial passes over it in silence).
-    """
-    model = nn.Sequential(Normalization(normalization_mean, normalization_std))
-    style_losses: list[StyleLoss] = []
-    content_losses: list[ContentLoss] = []
-    missing, i = {*content_layers, *style_layers}, 0
-    with torch.no_grad():
-        content, style = model(content_img), model(style_img)
-    for layer in cnn.children():
-        i += isinstance(layer, nn.Conv2d)
-        if isinstance(layer, nn.ReLU):
-            layer = nn.ReLU(inplace=False)  # in place it would overwrite the features that a loss layer has just read
-        name = f"{_kind(layer)}_{i}"
-        missing.discard(name)
-        model.add_module(name, layer)
-        with torch.no_grad():
-            content, style = layer(content), layer(style)  # features of both pictures, one layer deeper
-        if name in content_layers:
-            content_losses.append(ContentLoss(content))
-            model.add_module(f"content_loss_{i}", content_losses[-1])
-        if name in style_layers:
-            style_losses.append(StyleLoss(style))
-            model.add_module(f"style_loss_{i}", style_losses[-1])
-    if missing:
-        raise ValueError(f"no layer of cnn is called {', '.join(sorted(missing))}; it has {i} convolutions, conv_1 … conv_{i}")
-    last = max((k for k, layer in enumerate(model) if isinstance(layer, ContentLoss | StyleLoss)), default=0)
-    return model[: last + 1], style_losses, content_losses
-
-
-def _kind(layer: nn.Module) -> str:
-    for kind, types in {"conv": nn.Conv2d, "relu": nn.ReLU, "pool": (nn.MaxPool2d, nn.AvgPool2d), "bn": nn.BatchNorm2d}.items():
-        if isinstance(layer, types):
-            return kind
-    raise RuntimeError(f"Unrecognized layer: {type(layer).__name__}")
+def range_penalty(pictures: Tensor) -> Tensor:
+    """The mean square of what lies outside [0, 1]."""
+    return (pictures - pictures.clamp(0, 1)).square().mean()

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from nst import losses
+from nst.arguments import check_choice, check_number
 from nst.datasets import Batch
 from nst.images import check_picture, resize
 
@@ -43,11 +44,9 @@ class PerceptualConfig:
     def __post_init__(self):
         for name, allowed in {"content_form": losses.CONTENT_FORMS, "style_form": losses.STYLE_FORMS,
                               "gram_divide_by": losses.GRAM_DIVISORS}.items():  # fmt: skip
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name}={getattr(self, name)!r}: expected one of {', '.join(allowed)}")
+            check_choice(name, getattr(self, name), allowed)
         for name in ("content_weight", "style_weight", "tv_weight", "range_weight", "style_warmup"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name}={getattr(self, name)!r}: expected a number of at least 0")
+            check_number(name, getattr(self, name))
         layers, weights = len(self.style_layers), self.style_layer_weights
         if weights is not None and len(weights) != layers:
             raise ValueError(f"style_layer_weights: expected one weight for each of the {layers} layers, got {len(weights)}")
@@ -92,9 +91,7 @@ class PerceptualLoss:
     """
 
     def __init__(self, config: PerceptualConfig, encoder: nn.Module, style: Tensor):
-        if len(check_picture(style, "style")) != 1:
-            raise ValueError(f"style: expected one picture (1, 3, H, W), got a batch of {len(style)}")
-        if min(style.shape[-2:]) < 64:
+        if min(check_picture(style, "style", one=True).shape[-2:]) < 64:
             raise ValueError(f"style: {tuple(style.shape[-2:])} is too small, expected a shorter side of at least 64 px")
         self.config = config
         pixels = (style.detach().cpu() * 255).round().to(torch.uint8).numpy().tobytes()
@@ -120,5 +117,5 @@ class PerceptualLoss:
         if config.tv_weight:
             parts["tv"] = config.tv_weight * losses.total_variation(output)
         if config.range_weight:
-            parts["range"] = config.range_weight * (output - output.clamp(0, 1)).square().mean()
+            parts["range"] = config.range_weight * losses.range_penalty(output)
         return parts

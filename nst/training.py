@@ -10,10 +10,7 @@ its last checkpoint with the losses it would have had.
 
 from __future__ import annotations
 
-import json
 import os
-import pickle
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,9 +21,10 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState
 from accelerate.utils import broadcast_object_list
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from nst.arguments import check_choice, check_number, check_whole
+from nst.checkpoints import Checkpoints, latest, recorded
 from nst.datasets import Batch
 from nst.images import save_image
 from nst.runtime import device, progress
@@ -55,17 +53,13 @@ class TrainingConfig:
     keep: int = 2  # checkpoints
 
     def __post_init__(self):
-        if self.precision not in PRECISIONS:
-            raise ValueError(f"precision={self.precision!r}: expected one of {', '.join(PRECISIONS)}")
+        check_choice("precision", self.precision, PRECISIONS)
         for name in ("steps", "batch_size", "accumulate", "save_every", "keep"):
-            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)!r}: expected a whole number of at least 1")
+            check_whole(name, getattr(self, name))
         for name in ("learning_rate", "clip"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise ValueError(f"{name}={getattr(self, name)!r}: expected a number above 0")
-        for name, largest in {"warmup": float("inf"), "hold": 1}.items():
-            if not 0 <= getattr(self, name) <= largest:
-                raise ValueError(f"{name}={getattr(self, name)!r}: expected a number from 0 to {largest}")
+            check_number(name, getattr(self, name), above=True)
+        check_whole("warmup", self.warmup, least=0)
+        check_number("hold", self.hold, 0, 1)
 
     def learning_rate_at(self, step: int) -> float:
         """The learning rate of a step counted from 0."""
@@ -91,7 +85,7 @@ def train(model: nn.Module, encoder: nn.Module, loss: Loss, data: Data, config: 
     """
     on_cpu = device().type == "cpu"
     PartialState(cpu=on_cpu)  # from here on the processes can talk
-    precision = _recorded_precision(folder) or config.precision if config.precision == "auto" else config.precision
+    precision = (recorded(folder, "precision") if config.precision == "auto" else None) or config.precision
     config = replace(config, precision=broadcast_object_list([_precision(precision)])[0])  # they agree, and so do their resumes
     AcceleratorState._reset_state()  # else a second run in one process could not have another precision
     accelerator = Accelerator(mixed_precision=config.precision, cpu=on_cpu, gradient_accumulation_steps=config.accumulate)
@@ -101,8 +95,7 @@ def train(model: nn.Module, encoder: nn.Module, loss: Loss, data: Data, config: 
     watching = accelerator.prepare_model(encoder.requires_grad_(False).eval(), evaluation_mode=True)
     bar = progress(config.steps, "training") if accelerator.is_main_process else None
     try:
-        identity = {"encoder": getattr(encoder, "sha256", ""), **getattr(loss, "identity", {})}
-        checkpoints = Checkpoints(Path(folder), config, accelerator, identity) if folder is not None else None
+        checkpoints = _checkpoints(folder, config, accelerator, encoder, loss) if folder is not None else None
         trace = checkpoints.resume() if checkpoints else []
         if bar is not None:
             bar.update(len(trace))
@@ -158,6 +151,13 @@ def samples(folder: str | os.PathLike, pictures: Sequence[Tensor], every: int = 
     return paint
 
 
+def _checkpoints(folder: str | os.PathLike, config: TrainingConfig, accelerator: Accelerator, encoder: nn.Module,
+                 loss: Loss) -> Checkpoints:  # fmt: skip
+    fixed = asdict(replace(config, save_every=1, keep=1))  # these two change nothing that is learned
+    run = {"processes": accelerator.num_processes, "encoder": getattr(encoder, "sha256", ""), **getattr(loss, "identity", {})}
+    return Checkpoints(folder, accelerator, {**fixed, **run}, config.keep)
+
+
 def _ahead(data: Data, config: TrainingConfig, accelerator: Accelerator, start: int) -> Iterator[tuple[int, list[Batch]]]:
     """(step, batches of this process) for each step; the next step's pictures are read while this one computes."""
     count, rank, size = accelerator.num_processes, accelerator.process_index, config.batch_size
@@ -186,17 +186,8 @@ def _finite(value: float) -> bool:
 def _not_finite(step: int, shown: dict[str, float], batches: list[Batch], checkpoints: Checkpoints | None) -> str:
     parts = ", ".join(f"{k} {v:.4g}" for k, v in shown.items())
     files = ", ".join(name for batch in batches for name in batch.files)
-    last = checkpoints.latest() if checkpoints else None
+    last = latest(checkpoints.folder) if checkpoints else None
     return f"step {step + 1}: the loss is not finite ({parts}); its pictures: {files}; the last good checkpoint: {last or 'none'}"
-
-
-def _recorded_precision(folder: str | os.PathLike | None) -> str | None:
-    """What an earlier part of the run in this folder found "auto" to mean; None where there was none."""
-    last = _latest(Path(folder)) if folder is not None else None
-    try:
-        return json.loads((last / "run.json").read_text())["config"]["precision"] if last else None
-    except (OSError, ValueError, KeyError):
-        return None  # broken: `Checkpoints.resume` says so
 
 
 def _precision(wanted: str) -> str:
@@ -215,60 +206,3 @@ def _precision(wanted: str) -> str:
         except (RuntimeError, NotImplementedError):
             return "no"
     return "bf16" if seconds[torch.bfloat16] < 0.8 * seconds[torch.float32] else "no"
-
-
-def _latest(folder: Path) -> Path | None:
-    return max(folder.glob("step_" + "[0-9]" * 6), default=None)
-
-
-class Checkpoints:
-    """A folder of checkpoints `step_000250`, each written aside, synced and renamed: there is never half a one."""
-
-    def __init__(self, folder: Path, config: TrainingConfig, accelerator: Accelerator, identity: dict):
-        self.folder, self.config, self.accelerator = folder, config, accelerator
-        fixed = asdict(replace(config, save_every=1, keep=1))
-        # What has to be the same for a run to go on as if it had never stopped; through JSON, where a tuple is a list.
-        self.identity = json.loads(json.dumps({**fixed, "processes": accelerator.num_processes, **identity}))
-        accelerator.register_save_state_pre_hook(lambda models, weights, folder: weights.pop())  # the frozen encoder, prepared
-        accelerator.register_load_state_pre_hook(lambda models, folder: models.pop())  # after the model, is not part of it
-
-    def latest(self) -> Path | None:
-        return _latest(self.folder)
-
-    def save(self, trace: list[dict[str, float]]) -> None:
-        """Model, optimiser, the losses so far and the configuration."""
-        final = self.folder / f"step_{len(trace):06d}"
-        aside = self.folder / f"writing_{final.name}"
-        if self.accelerator.is_main_process:
-            shutil.rmtree(aside, ignore_errors=True)
-            aside.mkdir(parents=True)
-        self.accelerator.wait_for_everyone()
-        self.accelerator.save_state(aside)
-        self.accelerator.wait_for_everyone()  # each process writes a file of its own
-        if self.accelerator.is_main_process:
-            (aside / "run.json").write_text(json.dumps({"config": self.identity, "trace": trace}))
-            for file in aside.iterdir():
-                with open(file, "r+b") as opened:
-                    os.fsync(opened.fileno())
-            shutil.rmtree(final, ignore_errors=True)
-            os.replace(aside, final)
-            for old in sorted(self.folder.glob("step_" + "[0-9]" * 6))[: -self.config.keep]:
-                shutil.rmtree(old)
-        self.accelerator.wait_for_everyone()
-
-    def resume(self) -> list[dict[str, float]]:
-        """Load the last checkpoint, if there is one, and return its losses. ValueError: it is another run's, or broken."""
-        last = self.latest()
-        if last is None:
-            return []
-        try:
-            run = json.loads((last / "run.json").read_text())
-            changed = [k for k, v in self.identity.items() if run["config"].get(k, v) != v]
-            if not changed:
-                self.accelerator.load_state(last)  # reads safetensors, and the optimiser with weights_only
-        except (OSError, ValueError, RuntimeError, KeyError, EOFError, SafetensorError, pickle.UnpicklingError) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise ValueError(f"{last}: is not a checkpoint of this model ({reason}); remove it, or name another folder") from error
-        if changed:
-            raise ValueError(f"{last}: was trained with another {', '.join(changed)}; remove it, or name another folder")
-        return run["trace"]

@@ -6,7 +6,6 @@ batch normalisation (Ulyanov, Vedaldi & Lempitsky 2016, arXiv 1607.08022).
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nst import assets, weights
-from nst.controls import check_masks, check_preserve_color, check_share, keep_color
+from nst.arguments import check_choice, check_share, check_whole, unknown
+from nst.colour import check_preserve_color, keep_color
+from nst.controls import check_masks
 from nst.images import check_picture
 from nst.runtime import device
 
@@ -36,10 +37,8 @@ class ConvBlock(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, upsample: bool = False,
                  normalize: bool = True, relu: bool = True, norm: str = "instance", upsampling: str = "nearest"):  # fmt: skip
         super().__init__()
-        if norm not in NORMS:
-            raise ValueError(f"norm={norm!r}: expected one of {', '.join(NORMS)}")
-        if upsampling not in UPSAMPLINGS:
-            raise ValueError(f"upsampling={upsampling!r}: expected one of {', '.join(UPSAMPLINGS)}")
+        check_choice("norm", norm, NORMS)
+        check_choice("upsampling", upsampling, UPSAMPLINGS)
         self.upsample = upsample and upsampling == "nearest"
         if upsample and upsampling == "transposed":
             self.block = nn.Sequential(
@@ -86,8 +85,7 @@ class TransformerNet(nn.Module):
 
     def __init__(self, width: int = 32, norm: str = "instance", upsampling: str = "nearest"):
         super().__init__()
-        if not isinstance(width, int) or width < 1:
-            raise ValueError(f"width={width!r}: expected a whole number of at least 1")
+        check_whole("width", width)
         self.width, self.norm, self.upsampling, self.metadata = width, norm, upsampling, {}
         self.weak: dict[str, Tensor] = {}  # the weights at strength 0, of those that differ there
         a, b, c = width, 2 * width, 4 * width
@@ -149,9 +147,7 @@ def load_style(which: str | os.PathLike) -> TransformerNet:
     """
     shipped = shipped_styles()
     if isinstance(which, str) and which not in shipped and not Path(which).suffix:
-        close = difflib.get_close_matches(which, shipped, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        raise ValueError(f"unknown style {which!r}: {hint}expected a file, or one of {', '.join(shipped)}")
+        raise unknown("style", which, shipped, also="a file, or ")
     path = style_file(which) if which in shipped else Path(which)
     tensors, metadata = _read_checkpoint(path) if path.suffix in (".pth", ".pt") else weights.read(path, "transformer_net")
     tensors = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
@@ -196,7 +192,7 @@ def stylize(content: Tensor, style: Style | Sequence[Style], *, strength: float 
 
     style:    or a list of them, each seen within its mask of `masks` (1, 1, H, W), which may be soft.
     strength: 1 is the whole style, 0 nearly the photograph; see `TransformerNet.stylize`.
-    preserve_color: True or "luminance", see `controls.keep_color`.
+    preserve_color: True or "luminance", see `colour.keep_color`.
     ValueError: style_weights and "coral", which act on a style picture: a trained network has none; masks that do not fit.
     """
     check_preserve_color(preserve_color)

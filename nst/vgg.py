@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nst import assets, weights
+from nst.arguments import check_choice
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # RGB in [0, 1], as torchvision states them
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -77,10 +78,8 @@ class VGG19(nn.Module):
     def __init__(self, widths: tuple[int, ...] = WIDTHS["imagenet"], padding: str = "zeros", pooling: str = "max",
                  ranks: Mapping[str, int] | None = None):  # fmt: skip
         super().__init__()
-        if padding not in PADDINGS:
-            raise ValueError(f"padding={padding!r}: expected one of {', '.join(PADDINGS)}")
-        if pooling not in POOLINGS:
-            raise ValueError(f"pooling={pooling!r}: expected one of {', '.join(POOLINGS)}")
+        check_choice("padding", padding, PADDINGS)
+        check_choice("pooling", pooling, POOLINGS)
         self.padding, self.pooling, self.ranks, self.metadata = padding, pooling, dict(ranks or {}), {}
         channels = 3
         for name in CONVOLUTIONS:

@@ -12,40 +12,15 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from nst import controls
-from nst.decoders import LAYERS, Decoder, check_decoder, padded
+from nst import networks
+from nst.arguments import check_share
+from nst.controls import StyleMix, in_colours
+from nst.covariance import mean_and_covariance, power_of
+from nst.decoders import LAYERS, Decoder, padded
 from nst.images import check_picture
-from nst.runtime import device
 from nst.vgg import VGG19
 
 LEVELS = (5, 4, 3, 2, 1)
-CUT = 1e-5  # eigenvalues below this share of the largest are nothing but noise
-
-
-def mean_and_covariance(features: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """(B, C, H, W) -> mean (B, C, 1) and covariance (B, C, C) over the positions, in float64 on the CPU.
-
-    mask (1, 1, H, W): weights of the positions. The covariance is the unbiased one, divided by HW - 1; with weights, by
-    sum w - sum w^2 / sum w, which is the same where they are 0 and 1.
-    """
-    flat = features.flatten(2).cpu().double()  # (B, C, HW)
-    weights = torch.ones_like(flat[:1, :1]) if mask is None else mask.flatten(2).cpu().double()  # (1, 1, HW)
-    total = weights.sum().clamp_min(1e-12)
-    mean = (weights * flat).sum(2, keepdim=True) / total
-    centred = flat - mean
-    return mean, (weights * centred) @ centred.mT / (total - weights.square().sum() / total).clamp_min(1e-12)
-
-
-def power_of(covariance: Tensor, exponent: float) -> Tensor:
-    """A covariance matrix (B, C, C) to the power of 1/2 or -1/2, on its range: E diag(lambda^exponent) E^T.
-
-    Eigenvalues under CUT times the largest count as zero and stay zero: of H W positions at most H W - 1 directions are known.
-    Differs from the paper's code: it cuts at 1e-5 as such, which depends on the scale of the features.
-    """
-    values, vectors = torch.linalg.eigh(covariance)  # ascending
-    real = values > (CUT * values[:, -1:]).clamp_min(1e-12)
-    powers = torch.where(real, values.clamp_min(1e-12) ** exponent, 0)
-    return vectors * powers[:, None, :] @ vectors.mT
 
 
 def whiten(features: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -71,28 +46,27 @@ def whiten_and_colour(content_features: Tensor, style_features: Tensor, mask: Te
     return made.to(content_features.dtype).to(content_features.device)  # in this order: a place may know no float64
 
 
-def stylize(content: Tensor, style: Tensor | Sequence[Tensor], alpha: float = 0.6, levels: Sequence[int] = LEVELS,
-            style_weights: Sequence[float] | None = None, masks: Sequence[Tensor] | None = None,
-            preserve_color: bool | str = False, encoder: VGG19 | None = None,
-            decoders: Mapping[int, Decoder] | None = None) -> Tensor:  # fmt: skip
+def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float = 0.6, style_weights: Sequence[float] | None = None,
+            masks: Sequence[Tensor] | None = None, preserve_color: bool | str = False, levels: Sequence[int] = LEVELS,
+            encoder: VGG19 | None = None, decoders: Mapping[int, Decoder] | None = None) -> Tensor:  # fmt: skip
     """Paint `content` (B, 3, H, W) in the manner of `style` (1, 3, H', W'): the content's size, both RGB in [0, 1].
 
     style:   a picture, or a list of them, mixed by `style_weights` (equal if None) or each within its mask of `masks` (1, 1, H, W).
     alpha:   at each level, 0 gives the reconstruction, 1 the whole style (section 3.3, eq. 4; the paper takes 0.6).
+    preserve_color: see `controls.in_colours`.
     levels:  the layers relu5_1 … relu1_1 in the order in which they are matched; each level reads the last one's picture.
              relu5_1 takes most of the photograph: (4, 3, 2, 1) at alpha 1 keeps more of it, and the style.
-    preserve_color: see `controls.run`.
-    encoder, decoders: the lite encoder and its shipped reconstruction decoders {level: decoder}, on `nst.device()`, if None.
+    encoder, decoders: the lite encoder and its shipped reconstruction decoders {level: decoder} if None; see `networks.default`.
     ValueError / TypeError: a picture of another shape or dtype, alpha outside [0, 1], unknown levels, weights or masks that do
     not fit, a decoder of another layer or encoder.
     """
-    controls.check_share("alpha", alpha)
-    mix = controls.StyleMix.of(check_picture(content, "content"), style, style_weights, masks)
+    check_share("alpha", alpha)
+    mix = StyleMix.of(check_picture(content, "content"), style, style_weights, masks)
     levels = _checked_levels(levels)
     encoder, decoders = _networks(levels, encoder, decoders)
 
     @torch.no_grad()
-    def paint(content: Tensor, mix: controls.StyleMix) -> Tensor:
+    def paint(content: Tensor, mix: StyleMix) -> Tensor:
         x = padded(content)
         for level in levels:
             layer = LAYERS[level - 1]
@@ -101,10 +75,10 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], alpha: float = 0.
             x = decoders[level](torch.lerp(features, mix.blend(features, styles, whiten_and_colour), alpha)).clamp(0, 1)
         return x
 
-    return controls.run(paint, content, mix, preserve_color, next(encoder.parameters()).device)
+    return in_colours(paint, content, mix, preserve_color, networks.device_of(encoder))
 
 
-def synthesize(style: Tensor, size: tuple[int, int] = (256, 256), passes: int = 3, seed: int = 0, encoder: VGG19 | None = None,
+def synthesize(style: Tensor, size: tuple[int, int] = (256, 256), *, passes: int = 3, seed: int = 0, encoder: VGG19 | None = None,
                decoders: Mapping[int, Decoder] | None = None) -> Tensor:  # fmt: skip
     """A texture (1, 3, *size) with the style's statistics, from noise: all levels at alpha 1, three passes as in section 4.3.
 
@@ -128,12 +102,10 @@ def _checked_levels(levels: Sequence[int]) -> list[int]:
 
 
 def _networks(levels: Sequence[int], encoder: VGG19 | None, decoders: Mapping[int, Decoder] | None) -> tuple[VGG19, Mapping]:
-    encoder = encoder if encoder is not None else VGG19.load("lite").to(device())
-    if decoders is None:
-        decoders = {level: Decoder.load(LAYERS[level - 1], encoder).to(device()) for level in levels}
-    missing = [level for level in levels if level not in decoders]
-    if missing:
+    if missing := [level for level in levels if decoders is not None and level not in decoders]:
         raise ValueError(f"decoders: there is none for level {missing[0]}; it has {', '.join(map(str, decoders)) or 'none'}")
+    given = {LAYERS[level - 1]: decoders[level] if decoders else None for level in levels}
+    encoder, by_layer = networks.default(encoder, given)
     for level in levels:
-        check_decoder(f"decoders[{level}]", decoders[level], LAYERS[level - 1], encoder)
-    return encoder, decoders
+        networks.check_decoder(f"decoders[{level}]", by_layer[LAYERS[level - 1]], LAYERS[level - 1], encoder)
+    return encoder, {level: by_layer[LAYERS[level - 1]] for level in levels}

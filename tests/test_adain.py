@@ -84,7 +84,7 @@ def test_no_style_and_its_own_style_are_the_reconstruction(encoder: nst.VGG19, d
         plain = decoder(encoder(padded(content), ["relu4_1"])["relu4_1"]).clamp(0, 1)
     for alpha, style in ((0.0, torch.rand(1, 3, 40, 40)), (1.0, content)):
         torch.testing.assert_close(
-            adain.stylize(content, style, alpha, encoder=encoder, decoder=decoder), plain, atol=1e-4, rtol=1e-4
+            adain.stylize(content, style, alpha=alpha, encoder=encoder, decoder=decoder), plain, atol=1e-4, rtol=1e-4
         )
 
 
@@ -120,7 +120,8 @@ def test_alpha_blends_features_not_pictures(encoder: nst.VGG19, decoder: Decoder
     with torch.no_grad():
         x, y = (encoder(p, ["relu4_1"])["relu4_1"] for p in (content, style))
         expected = decoder(0.7 * x + 0.3 * adaptive_instance_norm(x, y)).clamp(0, 1)
-    torch.testing.assert_close(adain.stylize(content, style, 0.3, encoder=encoder, decoder=decoder), expected, atol=1e-4, rtol=1e-4)
+    made = adain.stylize(content, style, alpha=0.3, encoder=encoder, decoder=decoder)
+    torch.testing.assert_close(made, expected, atol=1e-4, rtol=1e-4)
 
 
 def test_masks_of_a_few_pixels_stay_finite(encoder: nst.VGG19, decoder: Decoder):
@@ -152,7 +153,7 @@ def test_a_decoder_of_another_layer_or_encoder_is_refused(encoder: nst.VGG19, de
 @pytest.mark.parametrize("alpha", [-0.1, 1.5, float("nan"), True, "1"])
 def test_bad_alpha(alpha):
     with pytest.raises(ValueError, match="alpha="):
-        adain.stylize(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32), alpha)
+        adain.stylize(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32), alpha=alpha)
 
 
 # --- the loss ---------------------------------------------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ def test_the_objective_is_the_formula(encoder, pair):
 def test_the_objective_equals_the_articles_transparent_layers(encoder):
     content, style = nst.assets.picture("chelsea", 48), nst.assets.picture("rocket", 48)
     x = torch.rand_like(content).requires_grad_()
-    model, style_losses, content_losses = losses.get_style_model_and_losses(
+    model, style_losses, content_losses = nst.get_style_model_and_losses(
         encoder.sequential(), encoder.mean, encoder.std, style, content
     )
     model(x)
@@ -72,7 +72,7 @@ def test_the_loss_falls_and_the_best_picture_comes_back(encoder, pair, optimizer
 
     config = replace(SMALL, optimizer=optimizer, start=start)
     before = content.clone(), style.clone()
-    result = stylize(content, style, config, encoder, callback=note)
+    result = stylize(content, style, config=config, encoder=encoder, callback=note)
     assert len(trace) == 12 and min(trace) < 0.9 * trace[0]
     assert torch.equal(result, pictures[trace.index(min(trace))])
     assert result.shape == content.shape and float(result.min()) >= 0 and float(result.max()) <= 1
@@ -83,7 +83,7 @@ def test_the_same_seed_gives_the_same_picture(encoder, pair):
     results = []
     for _ in range(2):
         nst.seed(5)
-        results.append(stylize(*pair, replace(SMALL, start="noise", evaluations=4), encoder))
+        results.append(stylize(*pair, config=replace(SMALL, start="noise", evaluations=4), encoder=encoder))
     assert torch.equal(*results)
 
 
@@ -93,8 +93,8 @@ def test_several_scales_keep_an_odd_size_and_count_on(encoder):
     result = stylize(
         content,
         style,
-        replace(SMALL, scales=2, evaluations=3),
-        encoder,
+        config=replace(SMALL, scales=2, evaluations=3),
+        encoder=encoder,
         callback=lambda step, parts, p: steps.append((step, p.shape[-1])),
     )
     assert result.shape == content.shape
@@ -104,7 +104,8 @@ def test_several_scales_keep_an_odd_size_and_count_on(encoder):
 def test_a_given_start_is_used(encoder, pair):
     content, style = pair
     start, seen = torch.rand_like(content), []
-    stylize(content, style, replace(SMALL, evaluations=1), encoder, callback=lambda step, parts, p: seen.append(p), start=start)
+    config = replace(SMALL, evaluations=1)
+    stylize(content, style, config=config, start=start, callback=lambda step, parts, p: seen.append(p), encoder=encoder)
     assert torch.equal(seen[0], start)
 
 
@@ -117,7 +118,7 @@ def test_an_interrupt_returns_the_best_picture_so_far(encoder, pair):
         if step == 7:
             raise KeyboardInterrupt
 
-    result = stylize(content, style, SMALL, encoder, callback=stop)
+    result = stylize(content, style, config=SMALL, encoder=encoder, callback=stop)
     assert len(trace) == 7 and torch.equal(result, pictures[trace.index(min(trace))])
 
 
@@ -128,7 +129,7 @@ def test_an_interrupt_on_the_coarse_scale_returns_the_contents_size(encoder, pai
     def stop(step, parts, picture):
         raise KeyboardInterrupt
 
-    assert stylize(large, style, replace(SMALL, scales=2), encoder, callback=stop).shape == large.shape
+    assert stylize(large, style, config=replace(SMALL, scales=2), encoder=encoder, callback=stop).shape == large.shape
 
 
 @pytest.mark.parametrize("recipe", ["default", "article", "paper", "gatys_notebook"])
@@ -139,8 +140,8 @@ def test_no_recipe_diverges(encoder, pair, recipe):
     result = stylize(
         content,
         style,
-        getattr(GatysConfig, recipe)(evaluations=15),
-        encoder,
+        config=getattr(GatysConfig, recipe)(evaluations=15),
+        encoder=encoder,
         callback=lambda i, parts, p: trace.append(parts["total"]),
     )
     assert torch.isfinite(result).all() and min(trace) < trace[0] and trace[-1] < 10 * min(trace) + 1e-9
@@ -149,7 +150,7 @@ def test_no_recipe_diverges(encoder, pair, recipe):
 def test_flat_black_and_identical_pictures_stay_finite(encoder):
     grey, black = torch.full((1, 3, 40, 40), 0.5), torch.zeros(1, 3, 40, 40)
     for content, style in ((grey, black), (black, grey), (grey, grey)):
-        assert torch.isfinite(stylize(content, style, replace(SMALL, evaluations=5), encoder)).all()
+        assert torch.isfinite(stylize(content, style, config=replace(SMALL, evaluations=5), encoder=encoder)).all()
 
 
 def test_recipes_state_the_published_numbers():
@@ -188,27 +189,28 @@ def test_bad_pictures_are_refused_by_name(encoder, pair):
     )
     for bad, error, words in cases:
         with pytest.raises(error, match=words):
-            stylize(bad, style, SMALL, encoder)
+            stylize(bad, style, config=SMALL, encoder=encoder)
     with pytest.raises(ValueError, match="style: holds NaN"):
-        stylize(content, nan, SMALL, encoder)
+        stylize(content, nan, config=SMALL, encoder=encoder)
     with pytest.raises(ValueError, match="start: expected the content's shape"):
-        stylize(content, style, SMALL, encoder, start=torch.rand(1, 3, 40, 40))
+        stylize(content, style, config=SMALL, encoder=encoder, start=torch.rand(1, 3, 40, 40))
     with pytest.raises(ValueError, match="unknown layer 'relu9_9'"):
-        stylize(content, style, replace(SMALL, content_layers=("relu9_9",)), encoder)
+        stylize(content, style, config=replace(SMALL, content_layers=("relu9_9",)), encoder=encoder)
 
 
 def test_the_progress_bar_counts_evaluations(encoder, pair, monkeypatch):
     bars = []
     real = runtime.progress
     monkeypatch.setattr(gatys, "progress", lambda total, name: bars.append(real(total, name)) or bars[-1])
-    stylize(*pair, replace(SMALL, evaluations=6, optimizer="adam"), encoder)
+    stylize(*pair, config=replace(SMALL, evaluations=6, optimizer="adam"), encoder=encoder)
     assert bars[0].total == 6 and (bars[0].n == 6 or bars[0].disable)
 
 
 def test_scales_too_small_to_see_are_left_out(encoder):
     picture, sides = torch.rand(1, 3, 128, 150), []
     config = GatysConfig.default(evaluations=1)
-    stylize(picture, torch.rand(1, 3, 300, 300), config, encoder, callback=lambda step, parts, p: sides.append(p.shape[-2]))
+    style = torch.rand(1, 3, 300, 300)
+    stylize(picture, style, config=config, callback=lambda step, parts, p: sides.append(p.shape[-2]), encoder=encoder)
     assert config.scales == 3 and sides == [64, 128]
 
 
@@ -241,16 +243,16 @@ def test_a_masked_style_is_asked_for_in_its_mask_only():
 def test_everywhere_is_no_mask_and_one_style_is_itself():
     content, a, b = torch.rand(1, 3, 40, 44), torch.rand(1, 3, 40, 40), torch.rand(1, 3, 40, 40)
     config = nst.GatysConfig(style_layers=("relu1_1",), content_layers=("relu2_1",), evaluations=6)
-    plain = stylize(content, a, config)
-    torch.testing.assert_close(stylize(content, a, config, masks=[torch.ones(40, 44)]), plain, atol=1e-3, rtol=1e-3)
-    torch.testing.assert_close(stylize(content, [a, b], config, style_weights=[1, 0]), plain, atol=1e-3, rtol=1e-3)
+    plain = stylize(content, a, config=config)
+    torch.testing.assert_close(stylize(content, a, config=config, masks=[torch.ones(40, 44)]), plain, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(stylize(content, [a, b], config=config, style_weights=[1, 0]), plain, atol=1e-3, rtol=1e-3)
 
 
 @pytest.mark.parametrize("how", ["luminance", "coral"])
 def test_colours_are_kept(how: str):
     content, style = nst.assets.picture("coffee", 48), nst.assets.picture("night_orchard", 48)
     config = nst.GatysConfig(style_layers=("relu1_1",), content_layers=("relu2_1",), style_weight=100.0, evaluations=15)
-    plain, kept = (stylize(content, style, config, preserve_color=h) for h in (False, how))
+    plain, kept = (stylize(content, style, config=config, preserve_color=h) for h in (False, how))
 
     def tint(picture):  # red less blue
         return float((picture[:, 0] - picture[:, 2]).mean())

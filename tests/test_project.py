@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -91,7 +93,7 @@ def test_core_imports_stay_within_the_core_dependencies():
     modules = {"pil": "pillow", "skimage": "scikit-image"}
     extras_only = set(requirements(*EXTRAS)) - set(requirements())
     for path in sorted((TOP / "nst").rglob("*.py")):
-        if path.stem in ("figures", "widgets", "checks", "training", "cli") or "checks" in path.parts:
+        if path.stem in ("figures", "widgets", "checks", "training", "checkpoints", "cli") or "checks" in path.parts:
             continue  # these have extras of their own
         for module in re.findall(r"^(?:from|import) (\w+)", path.read_text(encoding="utf-8"), flags=re.MULTILINE):
             assert modules.get(module.lower(), module) not in extras_only, f"{path.name} imports {module}"
@@ -108,6 +110,45 @@ def test_citation_names_the_papers():
     assert all({"title", "authors", "type"} <= set(entry) for entry in [citation, *citation["references"]])
     numbers = [reference["identifiers"][0]["value"] for reference in citation["references"]]
     assert numbers == ["arXiv:1508.06576", "arXiv:1603.08155", "arXiv:1607.08022", "arXiv:1703.06868", "arXiv:1705.08086"]
+
+
+# --- the house --------------------------------------------------------------------------------------------------------------------
+
+MODULES = {path.stem for path in (TOP / "nst").glob("*.py")} - {"__init__"} | {
+    path.parent.name for path in (TOP / "nst").glob("*/__init__.py")
+}
+
+
+def drawn() -> list[str]:
+    """The modules of nst as CONTRIBUTING.md lists them, ground floor first; a package ends in a slash there."""
+    text = (TOP / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## The house")[1].split("```")[1]
+    return re.findall(r"^(\w+)(?:\.py|/)", text, flags=re.MULTILINE)
+
+
+def test_the_house_is_drawn_as_it_is():
+    assert sorted(drawn()) == sorted(MODULES)
+
+
+def test_imports_run_one_way():
+    """A module imports only from those that are drawn above it, or, in a package, from its own."""
+    order = drawn()
+    for name in order:
+        package = TOP / "nst" / name
+        for path in [package.with_suffix(".py")] if package.with_suffix(".py").exists() else sorted(package.rglob("*.py")):
+            imported = {found for names in imports_of(path) for found in names}
+            above = {*order[: order.index(name)], *([name] if package.is_dir() else [])}
+            assert imported & MODULES <= above, f"{path.relative_to(TOP)} imports {sorted(imported & MODULES - above)}"
+
+
+def imports_of(path: Path) -> Iterator[list[str]]:
+    """The names that each import statement of a file takes from nst, wherever it stands."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "nst":
+            yield [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("nst."):
+            yield [node.module.split(".")[1]]
+        elif isinstance(node, ast.Import):
+            yield [alias.name.split(".")[1] for alias in node.names if alias.name.startswith("nst.")]
 
 
 # --- nothing of one machine -------------------------------------------------------------------------------------------------------

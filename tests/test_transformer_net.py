@@ -301,7 +301,7 @@ def test_each_style_in_its_mask():
 
 def test_luminance_only():
     content, net = torch.rand(1, 3, 20, 24), TransformerNet(2).eval()
-    torch.testing.assert_close(stylize(content, net, preserve_color=True), nst.controls.keep_color(net.stylize(content), content))
+    torch.testing.assert_close(stylize(content, net, preserve_color=True), nst.colour.keep_color(net.stylize(content), content))
 
 
 @pytest.mark.parametrize(

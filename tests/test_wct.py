@@ -9,8 +9,9 @@ import torch
 import nst
 from nst import wct
 from nst.adain import adaptive_instance_norm
+from nst.covariance import mean_and_covariance
 from nst.decoders import LAYERS, Decoder, padded
-from nst.wct import colour, mean_and_covariance, whiten, whiten_and_colour
+from nst.wct import colour, whiten, whiten_and_colour
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +137,7 @@ def test_no_style_and_its_own_style_are_the_reconstruction(encoder: nst.VGG19, d
     with torch.no_grad():
         plain = decoders[3](encoder(padded(content), ["relu3_1"])["relu3_1"]).clamp(0, 1)
     for alpha, style in ((0.0, torch.rand(1, 3, 40, 40)), (1.0, content)):
-        made = wct.stylize(content, style, alpha, levels=[3], encoder=encoder, decoders=decoders)
+        made = wct.stylize(content, style, alpha=alpha, levels=[3], encoder=encoder, decoders=decoders)
         torch.testing.assert_close(made, plain, atol=1e-3, rtol=1e-3)
 
 
@@ -219,6 +220,6 @@ def test_no_float64_is_asked_of_the_features_own_device():
 
     with Watch():
         whiten_and_colour(torch.rand(1, 4, 5, 5), torch.rand(1, 4, 6, 6), torch.ones(1, 1, 5, 5))
-        nst.controls.coral(torch.rand(1, 3, 5, 5), torch.rand(1, 3, 6, 6))
+        nst.colour.coral(torch.rand(1, 3, 5, 5), torch.rand(1, 3, 6, 6))
     doubles = [k for k, name in enumerate(asked) if name == "double"]
     assert doubles and all(asked[k - 1] == "cpu" for k in doubles)

@@ -1,0 +1,94 @@
+"""Checkpoints of a run: whole or not at all, and only ever continued by the run that they are of."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from safetensors import SafetensorError
+
+if TYPE_CHECKING:  # the extra `train` brings it
+    from accelerate import Accelerator
+
+STEP = "step_"
+
+
+def steps_in(folder: str | os.PathLike) -> list[Path]:
+    """The finished checkpoints of a folder, `step_000250` … `step_1000000`, the oldest first."""
+    found = [path for path in Path(folder).glob(f"{STEP}*") if path.name.removeprefix(STEP).isdecimal()]
+    return sorted(found, key=lambda path: int(path.name.removeprefix(STEP)))
+
+
+def latest(folder: str | os.PathLike) -> Path | None:
+    """The last finished checkpoint of a folder; None where there is none."""
+    return next(reversed(steps_in(folder)), None)
+
+
+def recorded(folder: str | os.PathLike | None, name: str) -> str | None:
+    """What the run in this folder says of itself under `name`; None where there was no run."""
+    last = latest(folder) if folder is not None else None
+    try:
+        return json.loads((last / "run.json").read_text())["config"][name] if last else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # broken: `Checkpoints.resume` says so
+
+
+class Checkpoints:
+    """A folder of checkpoints `step_000250`, each written aside, synced and renamed: there is never half a one.
+
+    identity: JSON values by name: all that has to be the same for a run to go on as if it had never stopped.
+    keep:     the number of checkpoints that stay.
+    """
+
+    def __init__(self, folder: str | os.PathLike, accelerator: Accelerator, identity: dict, keep: int):
+        self.folder, self.accelerator, self.keep = Path(folder), accelerator, keep
+        self.identity = json.loads(json.dumps(identity))  # through JSON, where a tuple is a list
+        accelerator.register_save_state_pre_hook(lambda models, weights, folder: weights.pop())  # the frozen encoder, prepared
+        accelerator.register_load_state_pre_hook(lambda models, folder: models.pop())  # after the model, is not part of it
+
+    def save(self, trace: list[dict[str, float]]) -> None:
+        """Model, optimiser, the losses so far and the identity."""
+        final = self.folder / f"{STEP}{len(trace):06d}"
+        aside = self.folder / f"writing_{final.name}"
+        if self.accelerator.is_main_process:
+            shutil.rmtree(aside, ignore_errors=True)
+            aside.mkdir(parents=True)
+        self.accelerator.wait_for_everyone()
+        self.accelerator.save_state(aside)
+        self.accelerator.wait_for_everyone()  # each process writes a file of its own
+        if self.accelerator.is_main_process:
+            (aside / "run.json").write_text(json.dumps({"config": self.identity, "trace": trace}))
+            _publish(aside, final)
+            for old in steps_in(self.folder)[: -self.keep]:
+                shutil.rmtree(old)
+        self.accelerator.wait_for_everyone()
+
+    def resume(self) -> list[dict[str, float]]:
+        """Load the last checkpoint, if there is one, and return its losses. ValueError: it is another run's, or broken."""
+        last = latest(self.folder)
+        if last is None:
+            return []
+        try:
+            run = json.loads((last / "run.json").read_text())
+            changed = [k for k, v in self.identity.items() if run["config"].get(k, v) != v]
+            if not changed:
+                self.accelerator.load_state(last)  # reads safetensors, and the optimiser with weights_only
+        except (OSError, ValueError, RuntimeError, KeyError, EOFError, SafetensorError, pickle.UnpicklingError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise ValueError(f"{last}: is not a checkpoint of this model ({reason}); remove it, or name another folder") from error
+        if changed:
+            raise ValueError(f"{last}: was trained with another {', '.join(changed)}; remove it, or name another folder")
+        return run["trace"]
+
+
+def _publish(aside: Path, final: Path) -> None:
+    """Sync the files of a folder, and give it its name."""
+    for file in aside.iterdir():
+        with open(file, "r+b") as opened:
+            os.fsync(opened.fileno())
+    shutil.rmtree(final, ignore_errors=True)
+    os.replace(aside, final)

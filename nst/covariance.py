@@ -1,0 +1,34 @@
+"""Mean and covariance over positions, and powers of a covariance: what WCT matches in features, and CORAL in pixels."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+CUT = 1e-5  # eigenvalues below this share of the largest are nothing but noise
+
+
+def mean_and_covariance(features: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """(B, C, H, W) -> mean (B, C, 1) and covariance (B, C, C) over the positions, in float64 on the CPU.
+
+    mask (1, 1, H, W): weights of the positions. The covariance is the unbiased one, divided by HW - 1; with weights, by
+    sum w - sum w^2 / sum w, which is the same where they are 0 and 1.
+    """
+    flat = features.flatten(2).cpu().double()  # (B, C, HW)
+    weights = torch.ones_like(flat[:1, :1]) if mask is None else mask.flatten(2).cpu().double()  # (1, 1, HW)
+    total = weights.sum().clamp_min(1e-12)
+    mean = (weights * flat).sum(2, keepdim=True) / total
+    centred = flat - mean
+    return mean, (weights * centred) @ centred.mT / (total - weights.square().sum() / total).clamp_min(1e-12)
+
+
+def power_of(covariance: Tensor, exponent: float, least: float = 1e-12) -> Tensor:
+    """A covariance matrix (B, C, C) to the power of 1/2 or -1/2, on its range: E diag(lambda^exponent) E^T.
+
+    Eigenvalues under CUT times the largest, or under `least`, count as zero and stay zero: of H W positions at most H W - 1
+    directions are known. Differs from WCT's code: it cuts at 1e-5 as such, which depends on the scale of the features.
+    """
+    values, vectors = torch.linalg.eigh(covariance)  # ascending
+    real = values > (CUT * values[:, -1:]).clamp_min(least)
+    powers = torch.where(real, values.clamp_min(least) ** exponent, 0)
+    return vectors * powers[:, None, :] @ vectors.mT

@@ -1,0 +1,49 @@
+"""nst.colour: the photograph's colours, in the painting or in the style."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from skimage.color import rgb2yiq
+
+import nst
+from nst.colour import coral, keep_color
+
+
+def test_coral_gives_the_contents_mean_and_covariance_whatever_the_sizes():
+    torch.manual_seed(0)
+    content = 0.5 + 0.1 * torch.randn(1, 3, 60, 70, dtype=torch.float64).clamp(-3, 3)
+    style = (0.3 + 0.08 * torch.randn(1, 3, 31, 22, dtype=torch.float64)).clamp(0, 1)
+    made = coral(style, content)
+    assert made.shape == style.shape
+    np.testing.assert_allclose(made[0].flatten(1).mean(1), content[0].flatten(1).mean(1), atol=2e-3)
+    wanted = np.cov(content[0].flatten(1), bias=True)
+    np.testing.assert_allclose(np.cov(made[0].flatten(1), bias=True), wanted, atol=0.03 * wanted.max())
+
+
+def test_coral_of_flat_pictures_is_finite():
+    flat, other = torch.full((1, 3, 8, 8), 0.4), torch.rand(1, 3, 9, 9)
+    assert torch.isfinite(coral(flat, other)).all()
+    torch.testing.assert_close(coral(other, flat), torch.full_like(other, 0.4))
+
+
+def test_coral_leaves_a_grey_print_grey():
+    """8-bit rounding is not a colour: nothing is there to be stretched to the photograph's colours."""
+    grey = torch.rand(1, 1, 40, 40).expand(1, 3, 40, 40)
+    print_ = ((grey * 255 + torch.rand(1, 3, 40, 40) - 0.5).round() / 255).clamp(0, 1)
+    content = nst.assets.picture("coffee", 64)
+    made = coral(print_, content)
+    assert float((made - coral(grey, content)).abs().max()) < 0.02
+    wanted = float(content.flatten(2).var(2).sum())  # what one direction can carry of the photograph's variance, and no more
+    assert float(made.flatten(2).var(2).sum()) < 1.05 * wanted
+
+
+def test_keep_color_takes_one_channel_of_yiq():
+    content, painted = 0.3 + 0.4 * torch.rand(2, 3, 8, 9), 0.45 + 0.1 * torch.rand(2, 3, 8, 9)
+    yiq = rgb2yiq(keep_color(painted, content).numpy(), channel_axis=1)
+    inside = (keep_color(painted, content) > 0).all(1) & (keep_color(painted, content) < 1).all(1)
+    np.testing.assert_allclose(yiq[:, 0][inside], rgb2yiq(painted.numpy(), channel_axis=1)[:, 0][inside], atol=1e-3)
+    own = rgb2yiq(content.numpy(), channel_axis=1)
+    for k in (1, 2):
+        np.testing.assert_allclose(yiq[:, k][inside], own[:, k][inside], atol=1e-3)
+    assert inside.float().mean() > 0.5
