@@ -21,6 +21,7 @@ from nst.images import check_picture
 from nst.vgg import VGG19
 
 LEVELS = (5, 4, 3, 2, 1)
+DEFAULT = (4, 3, 2, 1)  # without relu5_1, which takes most of the photograph
 
 
 def whiten(features: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -46,16 +47,17 @@ def whiten_and_colour(content_features: Tensor, style_features: Tensor, mask: Te
     return made.to(content_features.dtype).to(content_features.device)  # in this order: a place may know no float64
 
 
-def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float = 0.6, style_weights: Sequence[float] | None = None,
-            masks: Sequence[Tensor] | None = None, preserve_color: bool | str = False, levels: Sequence[int] = LEVELS,
+def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float = 1.0, style_weights: Sequence[float] | None = None,
+            masks: Sequence[Tensor] | None = None, preserve_color: bool | str = False, levels: Sequence[int] = DEFAULT,
             encoder: VGG19 | None = None, decoders: Mapping[int, Decoder] | None = None) -> Tensor:  # fmt: skip
     """Paint `content` (B, 3, H, W) in the manner of `style` (1, 3, H', W'): the content's size, both RGB in [0, 1].
 
     style:   a picture, or a list of them, mixed by `style_weights` (equal if None) or each within its mask of `masks` (1, 1, H, W).
-    alpha:   at each level, 0 gives the reconstruction, 1 the whole style (section 3.3, eq. 4; the paper takes 0.6).
+    alpha:   at each level, 0 gives the reconstruction, 1 the whole style (section 3.3, eq. 4).
     preserve_color: see `controls.in_colours`.
     levels:  the layers relu5_1 … relu1_1 in the order in which they are matched; each level reads the last one's picture.
-             relu5_1 takes most of the photograph: (4, 3, 2, 1) at alpha 1 keeps more of it, and the style.
+    Differs from the paper: it begins at relu5_1 and takes alpha 0.6. From relu4_1, at 1, more of the photograph stays, and more of
+    the style comes.
     encoder, decoders: the lite encoder and its shipped reconstruction decoders {level: decoder} if None; see `networks.default`.
     ValueError / TypeError: a picture of another shape or dtype, alpha outside [0, 1], unknown levels, weights or masks that do
     not fit, a decoder of another layer or encoder.
@@ -67,12 +69,13 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float =
 
     @torch.no_grad()
     def paint(content: Tensor, mix: StyleMix) -> Tensor:
-        x = padded(content)
+        x, layers = padded(content), {level: LAYERS[level - 1] for level in levels}
+        styles = [encoder(padded(picture), layers.values()) for picture in mix.styles]  # once for all levels
         for level in levels:
-            layer = LAYERS[level - 1]
+            layer = layers[level]
             features = encoder(x, [layer])[layer]
-            styles = [encoder(padded(picture), [layer])[layer] for picture in mix.styles]
-            x = decoders[level](torch.lerp(features, mix.blend(features, styles, whiten_and_colour), alpha)).clamp(0, 1)
+            painted = mix.blend(features, [found[layer] for found in styles], whiten_and_colour)
+            x = decoders[level](torch.lerp(features, painted, alpha)).clamp(0, 1)
         return x
 
     return in_colours(paint, content, mix, preserve_color, networks.device_of(encoder))
@@ -90,7 +93,7 @@ def synthesize(style: Tensor, size: tuple[int, int] = (256, 256), *, passes: int
     texture = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(seed)).to(style.device)  # the same on every device
     encoder, decoders = _networks(LEVELS, encoder, decoders)
     for _ in range(passes):
-        texture = stylize(texture, style, alpha=1.0, encoder=encoder, decoders=decoders)
+        texture = stylize(texture, style, levels=LEVELS, encoder=encoder, decoders=decoders)
     return texture
 
 

@@ -186,7 +186,7 @@ def test_texture_synthesis_has_the_styles_colours():
         ({"levels": 5}, "levels=5"),
         ({"levels": [4.0]}, r"levels=\[4.0\]"),
         ({"levels": "51"}, "levels='51'"),
-        ({"decoders": {}}, "decoders: there is none for level 5; it has none"),
+        ({"decoders": {}}, "decoders: there is none for level 4; it has none"),
         ({"decoders": dict.fromkeys(range(1, 6), Decoder("relu5_1"))}, r"decoders\[4\]: expected a decoder of relu4_1"),
     ],
 )
@@ -223,3 +223,14 @@ def test_no_float64_is_asked_of_the_features_own_device():
         nst.colour.coral(torch.rand(1, 3, 5, 5), torch.rand(1, 3, 6, 6))
     doubles = [k for k, name in enumerate(asked) if name == "double"]
     assert doubles and all(asked[k - 1] == "cpu" for k in doubles)
+
+
+def test_the_style_is_encoded_once_for_all_levels(encoder: nst.VGG19, decoders: dict, monkeypatch: pytest.MonkeyPatch):
+    asked = []
+    forward = type(encoder).forward
+    monkeypatch.setattr(
+        type(encoder), "forward", lambda self, x, layers: asked.append((x.shape[-1], list(layers))) or forward(self, x, layers)
+    )
+    wct.stylize(torch.rand(1, 3, 48, 64), torch.rand(1, 3, 48, 48), levels=(4, 2, 1), encoder=encoder, decoders=decoders)
+    assert [layers for width, layers in asked if width == 48] == [["relu4_1", "relu2_1", "relu1_1"]]
+    assert [layers for width, layers in asked if width == 64] == [["relu4_1"], ["relu2_1"], ["relu1_1"]]
