@@ -31,10 +31,10 @@ def test_the_objective_is_the_formula(encoder, pair):
     x = torch.rand_like(content)
     config = GatysConfig.default(style_weight=7.0, content_weight=2.0, tv_weight=0.5)
     parts = Objective(config, encoder, content, style)(x)
-    f, c = encoder(x, config.style_layers + ("relu4_2",)), encoder(content, ["relu4_2"])["relu4_2"]
+    f, c = encoder(x, (*config.style_layers, *config.content_layers)), encoder(content, config.content_layers)
     s = encoder(style, config.style_layers)
     by_hand = {
-        "content": 2 * ((f["relu4_2"] - c) ** 2).mean() / c.var(correction=0),
+        "content": sum(2 * ((f[k] - c[k]) ** 2).mean() / c[k].var(correction=0) for k in ("relu3_2", "relu4_2")),
         "style": 0.0,
         "tv": 0.5 * losses.total_variation(x),
     }
@@ -67,7 +67,7 @@ def test_the_loss_falls_and_the_best_picture_comes_back(encoder, pair, optimizer
     trace, pictures = [], []
 
     def note(step, parts, picture):
-        assert step == len(trace) + 1 and relative(parts["total"], parts["content"] + parts["style"]) < 1e-5
+        assert step == len(trace) + 1 and relative(parts["total"], parts["content"] + parts["style"] + parts["tv"]) < 1e-5
         trace.append(parts["total"]), pictures.append(picture)
 
     config = replace(SMALL, optimizer=optimizer, start=start)
