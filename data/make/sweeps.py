@@ -1,0 +1,88 @@
+"""Compute the pictures of lessons that take too long to compute there: data/pictures/computed/<name>.jpg and computed.json.
+
+    python data/make/sweeps.py layers_weights starts pooling scales
+
+Each is a sheet of equal tiles, one for each row and column; computed.json has their titles, the losses and the recipe. They are
+made with the lite encoder and the library's own functions, so that a reader can make any of them again:
+
+    layers_weights  lesson 03, after figure 3 of 1508.06576: style layers up to relu1_1 … relu5_1, by style weight
+    starts          lesson 03: the search started from the content, from the style, from three kinds of noise
+    pooling         lesson 03: max and average pooling
+    scales          lesson 03: one size, two, three
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+import nst
+from nst.gatys import GatysConfig, stylize
+
+FOLDER = Path(__file__).resolve().parents[1] / "pictures" / "computed"
+SIZE, EVALUATIONS = 256, 60
+LAYERS = GatysConfig.default().style_layers
+WEIGHTS = (1, 10, 100, 1000)
+
+
+def face() -> Tensor:
+    """The astronaut's face, large: (1, 3, 256, 256)."""
+    return nst.assets.picture("astronaut")[..., 10:266, 96:352]
+
+
+def paint(seed: int = 0, encoder: nst.VGG19 | None = None, **changes) -> tuple[Tensor, dict[str, float]]:
+    """The face in the orchard's manner, with changes to the default recipe, and its losses at the last evaluation that improved it."""
+    nst.seed(seed)
+    best = {"total": float("inf")}
+
+    def note(step: int, losses: dict[str, float], picture: Tensor) -> None:
+        if picture.shape[-1] == SIZE and losses["total"] < best["total"]:
+            best.update(losses)
+
+    config = GatysConfig.default(**{"evaluations": EVALUATIONS, **changes})
+    made = stylize(face(), nst.assets.picture("night_orchard", SIZE), config=config, encoder=encoder, callback=note)
+    return made, {k: round(v, 4) for k, v in best.items()}
+
+
+def layers_weights() -> dict:
+    rows = [[paint(style_layers=LAYERS[: n + 1], style_weight=float(w)) for w in WEIGHTS] for n in range(5)]
+    return {"rows": [f"up to {layer}" for layer in LAYERS], "columns": [f"style weight {w}" for w in WEIGHTS], "made": rows}
+
+
+def starts() -> dict:
+    made = [paint(start="content"), paint(start="style"), *(paint(seed, start="noise") for seed in (0, 1))]
+    return {"rows": [""], "columns": ["from the content", "from the style", "from noise", "from other noise"], "made": [made]}
+
+
+def pooling() -> dict:
+    made = [paint(encoder=nst.VGG19.load("lite", pooling=how).to(nst.device())) for how in ("max", "average")]
+    return {"rows": [""], "columns": ["max pooling", "average pooling"], "made": [made]}
+
+
+def scales() -> dict:
+    made = [paint(scales=n, evaluations=3 * EVALUATIONS // n) for n in (1, 2, 3)]
+    return {"rows": [""], "columns": ["256 px", "128, 256 px", "64, 128, 256 px"], "made": [made]}
+
+
+def main() -> None:
+    known = {f.__name__: f for f in (layers_weights, starts, pooling, scales)}
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("names", nargs="+", choices=known)
+    p.add_argument("--output", type=Path, default=FOLDER)
+    a = p.parse_args()
+    a.output.mkdir(parents=True, exist_ok=True)
+    facts_file = a.output / "computed.json"
+    for name in a.names:
+        sweep = known[name]()
+        made = sweep.pop("made")
+        nst.save_image(torch.cat([torch.cat([tile for tile, _ in row], -1) for row in made], -2), a.output / f"{name}.jpg")
+        facts = json.loads(facts_file.read_text()) if facts_file.is_file() else {}
+        facts[name] = {**sweep, "losses": [[losses for _, losses in row] for row in made], "recipe": "data/make/sweeps.py"}
+        facts_file.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
+        print(name, flush=True)
+
+
+if __name__ == "__main__":
+    main()
