@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import pooch
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torchvision.transforms.v2.functional import resized_crop
 
 from nst import assets
 from nst.arguments import check_choice, check_number, check_whole
@@ -45,9 +45,10 @@ class Archive(NamedTuple):
 IMAGENETTE = Archive("https://s3.amazonaws.com/fast-ai-imageclas/imagenette2-160.tgz", "e793b78cc4c9e9a4ccc0c1155377a412",
                      "imagenette2-160/train", 9469)  # fmt: skip
 COCO = {
-    "val2017": Archive("http://images.cocodataset.org/zips/val2017.zip", "442b8da7639aecaf257c1dceb8ba8c80", "val2017", 5000),
-    "train2014": Archive("http://images.cocodataset.org/zips/train2014.zip", "0da8c0bd3d6becc4dcb32757491aca88", "train2014", 82783),
-}
+    split: Archive(f"http://images.cocodataset.org/zips/{split}.zip", md5, split, count)
+    for split, md5, count in (("val2017", "442b8da7639aecaf257c1dceb8ba8c80", 5000),
+                              ("train2014", "0da8c0bd3d6becc4dcb32757491aca88", 82783))
+}  # fmt: skip
 OFFLINE = ("astronaut", "chelsea", "coffee", "rocket", "hubble")  # in scikit-image's wheel
 
 
@@ -118,8 +119,7 @@ class Crops:
         short = min(picture.shape[1:])
         side = max(1, round(short * rng.uniform(self.zoom, 1)))
         top, left = (rng.randint(0, n - side) for n in picture.shape[1:])
-        x = picture[None, :, top : top + side, left : left + side].float() / 255
-        x = F.interpolate(x, size=(size, size), mode="bilinear", antialias=True)[0]  # (3, S, S)
+        x = resized_crop(picture.float() / 255, top, left, side, side, [size, size], antialias=True)  # (3, S, S)
         x = x.flip(-1) if rng.random() < 0.5 else x
         return _recoloured(x, rng, self.colour) if self.colour else x
 

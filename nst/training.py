@@ -21,16 +21,20 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState, GradientState, PartialState
-from accelerate.utils import broadcast_object_list, is_bf16_available, patch_environment
 from torch import Tensor, nn
 
-from nst.arguments import check_choice, check_number, check_whole
+from nst.arguments import check_choice, check_number, check_whole, missing
 from nst.checkpoints import Checkpoints, latest, recorded
 from nst.datasets import Batch
 from nst.images import save_image
 from nst.runtime import device, progress, random_state_kept
+
+try:
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState, GradientState, PartialState
+    from accelerate.utils import broadcast_object_list, is_bf16_available, patch_environment
+except ModuleNotFoundError as error:
+    raise missing(error, "train") from error
 
 Parts = dict[str, Tensor]
 Loss = Callable[[nn.Module, nn.Module, Batch, int], Parts]  # (model, encoder, batch, step)
