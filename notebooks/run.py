@@ -264,6 +264,20 @@ def over_budget(name: str, result: dict) -> bool:
     return fails
 
 
+def shown(path: Path) -> str:
+    """A path as short as it can be said: from here where that is possible; on Windows another drive is not."""
+    try:
+        return os.path.relpath(path)
+    except ValueError:
+        return str(path.resolve())
+
+
+def earlier(record: Path) -> dict[str, dict]:
+    """What run.json says of the lessons whose executed copies are still beside it."""
+    results = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
+    return {name: result for name, result in results.items() if (record.parent / f"{name}.ipynb").exists()}
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("lessons", nargs="*", help="the start of a lesson's name, such as 05; default: all")
@@ -275,7 +289,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("NST_PROFILE", "quick")
 
     record = options.build / "run.json"
-    results = json.loads(record.read_text(encoding="utf-8")) if options.lessons and record.exists() else {}
+    results = earlier(record) if options.lessons else {}
     late = False
     for path in chosen(options.folder, options.lessons, options.in_place):
         name = path.relative_to(options.folder).with_suffix("").as_posix()
@@ -287,7 +301,7 @@ def main(arguments: list[str] | None = None) -> int:
         write(record, json.dumps(results, indent=1) + "\n")
         late |= over_budget(name, results[name])
     write(options.build / "index.html", contact_sheet(options.build, results))
-    print(f"\nAll pictures: {os.path.relpath(options.build / 'index.html')}\nTo read and change the lessons: make lab")
+    print(f"\nAll pictures: {shown(options.build / 'index.html')}\nTo read and change the lessons: make lab")
     return int(late)
 
 

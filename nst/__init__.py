@@ -1,34 +1,11 @@
 """nst: neural style transfer, one idea per module, as taught in the notebooks beside it.
 
-Nothing heavy is imported before it is used: `import nst` is instant, `nst.VGG19` imports torch.
+Nothing heavy is imported before it is used: `import nst` is instant, `nst.VGG19` imports torch. What there is, `__init__.pyi` says:
+`lazy_loader` reads it, and so do editors.
 """
 
-import importlib
+import lazy_loader
 
 __version__ = "0.1.0"
 
-_MODULES = (
-    "adain", "arguments", "article", "assets", "checkpoints", "colour", "controls", "conventions", "covariance", "datasets",
-    "decoders", "figures", "gatys", "images", "losses", "networks", "optim", "perceptual", "runtime", "training", "transformer_net",
-    "vgg", "wct", "weights",
-)  # fmt: skip
-_NAMES = {
-    "load_image": "images", "save_image": "images", "show": "figures", "VGG19": "vgg",
-    "gram_matrix": "losses", "ContentLoss": "article", "StyleLoss": "article", "get_style_model_and_losses": "article",
-    "GatysConfig": "gatys", "TransformerNet": "transformer_net", "load_style": "transformer_net",
-    "device": "runtime", "profile": "runtime", "seed": "runtime",
-}  # fmt: skip
-
-__all__ = [*_MODULES, *_NAMES]
-
-
-def __getattr__(name: str):
-    if name in _MODULES:
-        return importlib.import_module(f"nst.{name}")
-    if name in _NAMES:
-        return getattr(importlib.import_module(f"nst.{_NAMES[name]}"), name)
-    raise AttributeError(f"module 'nst' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

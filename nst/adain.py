@@ -91,6 +91,7 @@ class AdaINLoss:
     def __init__(self, style_weight: float = 10.0, range_weight: float = 10.0, content_weights: Mapping[str, float] | None = None):
         self.style_weight, self.range_weight = style_weight, range_weight
         self.content_weights = dict(content_weights or {LAYER: 1.0})
+        self.identity = {"loss": {"style_weight": style_weight, "range_weight": range_weight, "content": self.content_weights}}
         if unknown := sorted({*self.content_weights} - {*STYLE_LAYERS}):
             raise ValueError(f"content_weights: expected layers among {', '.join(STYLE_LAYERS)}, got {', '.join(unknown)}")
 

@@ -40,6 +40,12 @@ def is_whole(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
+def missing(error: ModuleNotFoundError, extra: str) -> ModuleNotFoundError:
+    """The error for a package that comes with an extra of the course only."""
+    how = f'in the course\'s folder: pip install -c requirements.lock -e ".[{extra}]"'
+    return ModuleNotFoundError(f"{error.name} is not installed; it comes with the extra {extra!r}. {how}", name=error.name)
+
+
 def unknown(what: str, name: Any, known: Iterable[str], also: str = "") -> ValueError:
     """The error for a name that is not known, with the nearest one; `also`: what else it might have been ("a file, or ")."""
     close = difflib.get_close_matches(str(name), known := list(known), n=1)

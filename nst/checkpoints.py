@@ -74,7 +74,7 @@ class Checkpoints:
             return []
         try:
             run = json.loads((last / "run.json").read_text())
-            changed = [k for k, v in self.identity.items() if run["config"].get(k, v) != v]
+            changed = [k for k in {**self.identity, **run["config"]} if run["config"].get(k) != self.identity.get(k)]
             if not changed:
                 self.accelerator.load_state(last)  # reads safetensors, and the optimiser with weights_only
         except (OSError, ValueError, RuntimeError, KeyError, EOFError, SafetensorError, pickle.UnpicklingError) as error:

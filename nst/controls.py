@@ -6,7 +6,8 @@ colours (`nst.colour`). After Gatys et al. 2017, "Controlling Perceptual Factors
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -36,6 +37,8 @@ class StyleMix:
         ValueError / TypeError: no style, a batch of them, weights or masks that are too few, too many, negative or all zero, not
         finite, or of another size than the content; both weights and masks.
         """
+        if isinstance(style, str | os.PathLike) or not isinstance(style, Tensor | Iterable):
+            raise TypeError(f"style: expected a picture (1, 3, H, W) or a list of them, got {style!r}; load_image reads a file")
         styles = [style] if isinstance(style, Tensor) else list(style)
         if not styles:
             raise ValueError("style: expected a picture or a list of pictures, got an empty list")

@@ -6,8 +6,11 @@ A run that was interrupted, or that is spread over several processes, sees the v
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 import random
+import shutil
+import tempfile
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,20 +18,37 @@ from typing import NamedTuple
 
 import pooch
 import torch
-import torch.nn.functional as F
 from torch import Tensor
-from torchvision.datasets import Imagenette
+from torchvision.transforms.v2.functional import resized_crop
 
 from nst import assets
+from nst.arguments import check_choice, check_number, check_whole
 from nst.images import load_image
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
-COCO = {"val2017": "442b8da7639aecaf257c1dceb8ba8c80", "train2014": "0da8c0bd3d6becc4dcb32757491aca88"}  # MD5 of the archives
-COCO_URL = "http://images.cocodataset.org/zips/{split}.zip"
+CACHE = 2**29  # bytes of pictures that one `Crops` keeps
 _OFFLINE_HELP = (
     "{name}: could not be downloaded from {url}, or is not the file it should be. Any folder of photographs does as well: "
     "nst.datasets.picture_files(folder); with none at hand, nst.datasets.offline_files()"
 )
+
+
+class Archive(NamedTuple):
+    """A download of photographs: where it is, the MD5 that its publisher states, its folder of pictures and how many these are."""
+
+    url: str
+    md5: str
+    folder: str
+    count: int
+
+
+IMAGENETTE = Archive("https://s3.amazonaws.com/fast-ai-imageclas/imagenette2-160.tgz", "e793b78cc4c9e9a4ccc0c1155377a412",
+                     "imagenette2-160/train", 9469)  # fmt: skip
+COCO = {
+    split: Archive(f"http://images.cocodataset.org/zips/{split}.zip", md5, split, count)
+    for split, md5, count in (("val2017", "442b8da7639aecaf257c1dceb8ba8c80", 5000),
+                              ("train2014", "0da8c0bd3d6becc4dcb32757491aca88", 82783))
+}  # fmt: skip
 OFFLINE = ("astronaut", "chelsea", "coffee", "rocket", "hubble")  # in scikit-image's wheel
 
 
@@ -49,7 +69,8 @@ class Batch(NamedTuple):
 class Crops:
     """Square crops of pictures, flipped at random: `crops(step, positions) -> Batch`.
 
-    files:  picture files; an unreadable one is skipped, noted in `skipped` {file: reason}, and told of once.
+    files:  picture files; an unreadable one is skipped, noted in `skipped` {file: reason}, and told of once. What was read is kept,
+        as far as half a gigabyte holds it.
     size:   side of a crop in pixels, or a function of the step.
     read:   shorter side at which a picture is read. A crop is a square between `zoom` of that side and all of it, scaled to `size`.
     colour: 0 keeps the colours; 1 varies contrast, brightness and saturation widely and sometimes swaps channels.
@@ -60,14 +81,24 @@ class Crops:
                  zoom: float = 0.5, colour: float = 0.0, seed: int = 0):  # fmt: skip
         if not files:
             raise ValueError("files is empty: expected picture files to learn from")
-        if not 0 < zoom <= 1:
-            raise ValueError(f"zoom={zoom!r}: expected the smallest share of a picture's shorter side, above 0 and at most 1")
+        check_number("zoom", zoom, 0, 1, above=True)
+        check_number("colour", colour)
+        check_whole("read", read)
         self.files, self.size, self.read, self.zoom, self.colour, self.seed = list(files), size, read, zoom, colour, seed
         self.skipped: dict[str, str] = {}
+        self._picture = functools.lru_cache(max(1, CACHE // (4 * read**2)))(_read)  # 3 : 4 pictures have 4 read^2 bytes
 
-    def __call__(self, step: int, positions: range) -> Batch:
+    @property
+    def identity(self) -> dict:
+        """What tells these crops from others, in JSON values: `nst.training` goes on with a run under the same only."""
+        size = [self.size(2**k) for k in range(20)] if callable(self.size) else self.size
+        options = {"size": size, "read": self.read, "zoom": self.zoom, "colour": self.colour, "seed": self.seed}
+        return {"files": _digest(self.files), **options}
+
+    def __call__(self, step: int, positions: range, salt: str = "") -> Batch:
+        """salt: another one gives other crops for the same step and positions."""
         size = self.size(step) if callable(self.size) else self.size
-        crops, files = zip(*(self._one(random.Random(f"{self.seed} {step} {p}"), size) for p in positions))
+        crops, files = zip(*(self._one(random.Random(f"{self.seed} {step} {p}{salt}"), size) for p in positions))
         return Batch(torch.stack(crops), None, list(files))
 
     def _one(self, rng: random.Random, size: int) -> tuple[Tensor, str]:
@@ -76,8 +107,8 @@ class Crops:
             if file in self.skipped:
                 continue
             try:
-                picture = _read(file, self.read)
-            except (ValueError, FileNotFoundError) as error:
+                picture = self._picture(file, self.read, os.stat(file).st_mtime_ns)
+            except (ValueError, OSError) as error:
                 self.skipped[file] = str(error)
                 warnings.warn(f"skipped ({len(self.skipped)} so far): {error}", stacklevel=2)
             else:
@@ -88,15 +119,21 @@ class Crops:
         short = min(picture.shape[1:])
         side = max(1, round(short * rng.uniform(self.zoom, 1)))
         top, left = (rng.randint(0, n - side) for n in picture.shape[1:])
-        x = picture[None, :, top : top + side, left : left + side].float() / 255
-        x = F.interpolate(x, size=(size, size), mode="bilinear", antialias=True)[0]  # (3, S, S)
+        x = resized_crop(picture.float() / 255, top, left, side, side, [size, size], antialias=True)  # (3, S, S)
         x = x.flip(-1) if rng.random() < 0.5 else x
         return _recoloured(x, rng, self.colour) if self.colour else x
 
 
-@functools.lru_cache(maxsize=2048)  # at 256 px about half a gigabyte
-def _read(file: str, short_side: int) -> Tensor:
-    return (load_image(file, short_side)[0] * 255).round().to(torch.uint8)  # (3, H, W)
+def _read(file: str, short_side: int, changed: int) -> Tensor:
+    """uint8 (3, H, W). changed: when the file was written, so that a cache reads it again when it is another one."""
+    return (load_image(file, short_side)[0] * 255).round().to(torch.uint8)
+
+
+def _digest(files: Sequence[str | os.PathLike]) -> str:
+    """Of the files' names and lengths, in their order: their folder may move."""
+    lengths = (os.path.getsize(file) if os.path.isfile(file) else -1 for file in files)
+    lines = [f"{os.path.basename(file)} {length}" for file, length in zip(files, lengths, strict=True)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _recoloured(x: Tensor, rng: random.Random, amount: float) -> Tensor:
@@ -110,13 +147,17 @@ def _recoloured(x: Tensor, rng: random.Random, amount: float) -> Tensor:
 
 
 class Pairs:
-    """A content and a style picture for each position, drawn from two `Crops`."""
+    """A content and a style picture for each position, drawn from two `Crops`, independently even where their seeds are one."""
 
     def __init__(self, content: Crops, style: Crops):
         self.content, self.style = content, style
 
+    @property
+    def identity(self) -> dict:
+        return {"content": self.content.identity, "style": self.style.identity}
+
     def __call__(self, step: int, positions: range) -> Batch:
-        content, style = self.content(step, positions), self.style(step, positions)
+        content, style = self.content(step, positions), self.style(step, positions, salt=" style")
         return Batch(content.content, style.content, content.files + style.files)
 
 
@@ -139,15 +180,9 @@ def offline_files() -> list[Path]:
 def imagenette_files() -> list[Path]:
     """9,469 photographs of 160 px, ten classes of ImageNet: a download of 99 MB, once, checked, into `assets.cache_folder()`.
 
-    fast.ai's Imagenette 2, through torchvision. ConnectionError: it could not be had, or is not the expected file.
+    fast.ai's Imagenette 2. ConnectionError: it could not be had, or is not the expected file.
     """
-    folder = assets.cache_folder() / "imagenette"
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        found = Imagenette(folder, "train", "160px", download=True)
-    except (OSError, RuntimeError) as error:  # urllib's errors are OSErrors; a wrong digest is a RuntimeError
-        raise ConnectionError(_OFFLINE_HELP.format(name="Imagenette", url=Imagenette._ARCHIVES["160px"][0])) from error
-    return [Path(file) for file, _ in found._samples]
+    return _photographs("Imagenette", IMAGENETTE, assets.cache_folder() / "imagenette")
 
 
 def coco_files(split: str = "val2017") -> list[Path]:
@@ -155,11 +190,25 @@ def coco_files(split: str = "val2017") -> list[Path]:
 
     Downloaded once, checked and unpacked into `assets.cache_folder()`. ValueError: no such split; ConnectionError: see above.
     """
-    if split not in COCO:
-        raise ValueError(f"split={split!r}: expected one of {', '.join(COCO)}")
-    url, folder = COCO_URL.format(split=split), assets.cache_folder() / "coco"
-    try:
-        pooch.retrieve(url, f"md5:{COCO[split]}", f"{split}.zip", folder, processor=pooch.Unzip(extract_dir="."))
-    except Exception as error:  # requests, urllib3, pooch and the file system each raise their own
-        raise ConnectionError(_OFFLINE_HELP.format(name=f"COCO {split}", url=url)) from error
-    return picture_files(folder / split)
+    check_choice("split", split, COCO)
+    return _photographs(f"COCO {split}", COCO[split], assets.cache_folder() / "coco")
+
+
+def _photographs(name: str, archive: Archive, cache: Path) -> list[Path]:
+    """The pictures of an archive, fetched and unpacked unless all of them are there."""
+    folder = cache / archive.folder
+    if not folder.is_dir() or len(picture_files(folder)) < archive.count:
+        try:
+            packed = pooch.retrieve(archive.url, f"md5:{archive.md5}", Path(archive.url).name, cache)
+        except Exception as error:  # requests, urllib3, pooch and the file system each raise their own
+            raise ConnectionError(_OFFLINE_HELP.format(name=name, url=archive.url)) from error
+        _unpack(Path(packed), cache / Path(archive.folder).parts[0])
+    return picture_files(folder)
+
+
+def _unpack(packed: Path, folder: Path) -> None:
+    """An archive's one top folder as `folder`, whole or not at all: it is unpacked aside, and renamed."""
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="unpacking_") as aside:
+        shutil.unpack_archive(packed, aside, **({} if packed.suffix == ".zip" else {"filter": "data"}))
+        shutil.rmtree(folder, ignore_errors=True)  # half of it, from a time before
+        os.replace(Path(aside) / folder.name, folder)

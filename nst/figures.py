@@ -11,9 +11,15 @@ import math
 from collections.abc import Mapping, Sequence
 
 import torch
-from IPython.display import Image, display
-from matplotlib.figure import Figure
 from torch import Tensor
+
+from nst.arguments import missing
+
+try:
+    from IPython.display import Image, display
+    from matplotlib.figure import Figure
+except ModuleNotFoundError as error:
+    raise missing(error, "notebooks") from error
 
 DPI, QUALITY = 80, 85  # of every figure in the lessons
 PALETTE = ("#1f4e9c", "#d9822b", "#2a8c6a", "#b3344e", "#6b4fa0", "#7a7a7a")
@@ -67,7 +73,8 @@ def loss_curves(
     for (name, values), color in zip(traces.items(), PALETTE * (1 + len(traces) // len(PALETTE)), strict=False):
         ax.plot(range(1, len(values) + 1), values, label=name, color=color, linewidth=1.6)
     ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
-    ax.grid(alpha=0.25), ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(alpha=0.25)
+    ax.spines[["top", "right"]].set_visible(False)
     if len(traces) > 1:
         ax.legend(frameon=False)
     return figure
@@ -76,6 +83,8 @@ def loss_curves(
 def feature_maps(features: Tensor, channels: Sequence[int], columns: int = 6, height: float = 1.7) -> Figure:
     """Chosen channels of a feature map (1, C, H, W) as grey pictures, each stretched to its own brightest value."""
     channels = list(channels)
+    if not channels:
+        raise ValueError("channels is empty: expected the numbers of some channels")
     columns = min(columns, len(channels))
     figure, axes = _canvas(
         math.ceil(len(channels) / columns), columns, height * features.shape[-1] / features.shape[-2], height + 0.25
@@ -90,6 +99,8 @@ def gram_view(grams: Mapping[str, Tensor], height: float = 2.4) -> Figure:
     """Gram matrices {title: (1, C, C)} as heat maps of correlations, G_ij / sqrt(G_ii G_jj), so that channels of all strengths are
     seen.
     """
+    if not grams:
+        raise ValueError("grams is empty: expected Gram matrices {title: (1, C, C)}")
     figure, axes = _canvas(1, len(grams), height, height + 0.3)
     for ax, (title, gram) in zip(axes, grams.items(), strict=True):
         scale = gram[0].diagonal().clamp_min(1e-12).sqrt()

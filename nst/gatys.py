@@ -42,7 +42,7 @@ class GatysConfig:
     style_form: str = "relative"  # see losses.style_loss
     gram_divide_by: str = "chw"  # see losses.gram_matrix
     optimizer: str = "lbfgs"  # "lbfgs" is nst.optim's, "adam" torch's
-    learning_rate: float = 0.03  # Adam only, in units of the [0, 1] picture
+    learning_rate: float = 0.03  # Adam only: about the largest change of a pixel in a step
     evaluations: int = 150  # of loss and gradient, per scale
     history: int = 20  # steps that L-BFGS remembers
     scales: int = 1  # at most so many sizes, painted each twice the one before; none under SMALLEST_SCALE
@@ -57,11 +57,8 @@ class GatysConfig:
             check_whole(name, getattr(self, name))
         for name in ("content_weight", "style_weight", "tv_weight"):
             check_number(name, getattr(self, name))
-        weights = self.style_layer_weights
-        if weights is not None and len(weights) != len(self.style_layers):
-            raise ValueError(
-                f"style_layer_weights: expected one weight for each of the {len(self.style_layers)} layers, got {len(weights)}"
-            )
+        check_number("learning_rate", self.learning_rate, above=True)
+        losses.check_layers(self)
 
     @classmethod
     def default(cls, **changes) -> GatysConfig:
@@ -115,9 +112,10 @@ class Objective:
     def __init__(self, config: GatysConfig, encoder: nn.Module, content: Tensor, style: Tensor | StyleMix):
         self.config, self.encoder = config, encoder
         mix = style if isinstance(style, StyleMix) else StyleMix([style], [1.0])
-        self.masks = None if mix.masks is None else torch.cat(mix.masks).to(content)  # (S, 1, H, W)
         with torch.no_grad():
-            self.content = encoder(content, config.content_layers)  # {layer: (1, C, H, W)}
+            found = encoder(content, {*config.content_layers, *(config.style_layers if mix.masks else ())})
+            self.content = {k: found[k] for k in config.content_layers}  # {layer: (1, C, H, W)}
+            self.masks = {k: losses.region_weights(mix.masks, found[k]) for k in config.style_layers} if mix.masks else None
             found = [encoder(picture, config.style_layers) for picture in mix.styles]
             grams = {k: torch.cat([losses.gram_matrix(f[k], config.gram_divide_by) for f in found]) for k in config.style_layers}
             weights = torch.tensor(mix.weights).to(content)[:, None, None]
@@ -178,16 +176,18 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, style_weights:
     encoder, _ = networks.default(encoder)
 
     def paint(content: Tensor, mix: StyleMix) -> Tensor:
-        first = _first_picture(config, content, mix.styles[0]) if start is None else start.detach().to(content).clamp(0, 1)
+        first = None if start is None else start.detach().to(content).clamp(0, 1)
         return _search(config, encoder, content, mix, first, callback)
 
     return in_colours(paint, content, mix, preserve_color, networks.device_of(encoder))
 
 
-def _search(config: GatysConfig, encoder: nn.Module, content: Tensor, mix: StyleMix, x: Tensor,
+def _search(config: GatysConfig, encoder: nn.Module, content: Tensor, mix: StyleMix, x: Tensor | None,
             callback: Callback | None) -> Tensor:  # fmt: skip
-    """The best picture found from x on, scale by scale."""
+    """The best picture found, scale by scale; x: where to start, None for the config's own start."""
     sizes = _scales(config.scales, content, mix)
+    x = _first_picture(config, sizes[0][0], mix.styles[0]) if x is None else x
+    run = _run_adam if config.optimizer == "adam" else _run_lbfgs
     bar = progress(config.evaluations * len(sizes), "Gatys")
     search = None
     try:
@@ -195,7 +195,7 @@ def _search(config: GatysConfig, encoder: nn.Module, content: Tensor, mix: Style
             x = resize(x, tuple(small_content.shape[-2:])) if x.shape != small_content.shape else x
             objective = Objective(config, encoder, small_content, small_mix)
             search = _Search(objective, bar, callback, step=search.step if search else 0)
-            (_run_adam if config.optimizer == "adam" else _run_lbfgs)(search, x, config)
+            run(search, x, config)
             x = search.best
     except KeyboardInterrupt:
         x = x if search is None or search.best is None else search.best
@@ -217,6 +217,7 @@ def _scales(scales: int, content: Tensor, mix: StyleMix) -> list[tuple[Tensor, S
 
 
 def _first_picture(config: GatysConfig, content: Tensor, style: Tensor) -> Tensor:
+    """Of the size of `content`, which is the content at the first scale: noise made smaller would be grey."""
     if config.start == "noise":
         return torch.rand(content.shape).to(content.device)  # drawn on the CPU: the same on every device
     return content if config.start == "content" else resize(style, tuple(content.shape[-2:]))
@@ -230,6 +231,6 @@ def _run_adam(search: _Search, x: Tensor, config: GatysConfig) -> None:
     x = x.clone()
     optimizer = torch.optim.Adam([x], lr=config.learning_rate)
     for _ in range(config.evaluations):
-        _, x.grad = search(x)
+        _, x.grad = search(x.clone())  # the search keeps what it is given, and Adam changes x in place
         optimizer.step()
         x.clamp_(0, 1)  # between steps, where Adam looks at nothing but the gradient

@@ -7,7 +7,6 @@ transparent PNG, a CMYK print, a 16-bit scan) becomes that here and nowhere else
 from __future__ import annotations
 
 import os
-import tempfile
 import warnings
 from pathlib import Path
 
@@ -16,9 +15,14 @@ import torch
 import torch.nn.functional as F
 from PIL import Image, ImageOps
 from torch import Tensor
-from torchvision.transforms.functional import pil_to_tensor
 
-MAX_PIXELS = 150_000_000  # a larger file is taken for a decompression bomb
+from nst.arguments import check_whole
+from nst.files import written_whole
+
+MAX_PIXELS = 150_000_000  # a larger picture, in the file or enlarged, is taken for a decompression bomb
+# What is read. Pillow knows more, among them PostScript, which it hands to a program.
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "JPEG2000", "AVIF", "PPM")
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # phones take 108 megapixels; MAX_PIXELS decides
 
 
 def load_image(path: str | os.PathLike, size: int | None = None) -> Tensor:
@@ -26,70 +30,77 @@ def load_image(path: str | os.PathLike, size: int | None = None) -> Tensor:
 
     size: length of the shorter side in pixels; the other follows, so the aspect is kept. None keeps the file's own size.
     The camera's rotation (EXIF) is applied; transparency is laid on white; palette, grey, CMYK and 16-bit files become RGB.
-    Raises FileNotFoundError, or ValueError naming the file: not a picture, cut short, empty, too large, or of floating-point
-    pixels.
+    Raises FileNotFoundError, or ValueError naming the file: not a picture, cut short, empty, too large (also once enlarged to
+    `size`), or of floating-point or 32-bit pixels, whose range nobody knows.
     """
-    if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
-        raise ValueError(f"size={size!r}: expected the shorter side in pixels, a whole number of at least 1, or None")
+    if size is not None:
+        check_whole("size", size)
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
             f"{path}: no such picture file" if not path.exists() else f"{path}: is a folder, expected a picture file"
         )
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # phones take 108 megapixels; MAX_PIXELS decides
-            with Image.open(path) as image:
-                rgb = _as_rgb(ImageOps.exif_transpose(_not_too_large(image)))
+        Image.init()
+        with Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN]) as image:
+            _scaled(image.size, None)  # looks at the header only: nothing too large is unpacked
+            _scaled(image.size, size)
+            rgb = _as_rgb(ImageOps.exif_transpose(image), image.format)
     except Exception as error:  # Pillow's readers raise OSError, SyntaxError, ValueError, struct.error, … on broken files
         reason = "the file is empty" if path.stat().st_size == 0 else error
         raise ValueError(f"{path}: cannot be read as a picture: {reason}") from error
     if size is not None:
-        scale = size / min(rgb.size)
-        rgb = rgb.resize((max(1, round(rgb.width * scale)), max(1, round(rgb.height * scale))), Image.Resampling.LANCZOS)
-    return pil_to_tensor(rgb)[None].float().contiguous() / 255  # (1, 3, H, W); contiguous: torch.optim.LBFGS takes views
+        rgb = rgb.resize(_scaled(rgb.size, size), Image.Resampling.LANCZOS)
+    pixels = torch.from_numpy(np.array(rgb)).permute(2, 0, 1)[None]  # (1, 3, H, W)
+    return pixels.float().contiguous() / 255  # contiguous: torch.optim.LBFGS takes views
 
 
-def _not_too_large(image: Image.Image) -> Image.Image:
-    if image.width * image.height > MAX_PIXELS:
-        raise ValueError(
-            f"its {image.width} x {image.height} pixels are more than the {MAX_PIXELS:,} allowed (a decompression bomb?)"
-        )
-    return image
+def _scaled(sides: tuple[int, int], size: int | None) -> tuple[int, int]:
+    """Both sides where the shorter one becomes `size`. ValueError: too large."""
+    scale = 1 if size is None else size / min(sides)
+    a, b = (max(1, round(n * scale)) for n in sides)
+    if a * b > MAX_PIXELS:
+        raise ValueError(f"its {a} x {b} pixels are more than the {MAX_PIXELS:,} allowed (a decompression bomb?)")
+    return a, b
 
 
-def _as_rgb(image: Image.Image) -> Image.Image:
-    """Any Pillow mode as 8-bit RGB; transparent parts show white."""
-    if image.mode == "F":
-        raise ValueError("it holds floating-point pixels of unknown range; convert it to an 8- or 16-bit picture first")
-    if image.mode.startswith("I"):  # 16-bit grey, which Pillow would clip at 255
-        image = Image.fromarray((np.asarray(image).astype(np.float64) / 257).round().clip(0, 255).astype(np.uint8))
+def _as_rgb(image: Image.Image, format: str | None) -> Image.Image:
+    """Any Pillow mode as 8-bit RGB; transparent parts show white. format: the file's."""
+    if image.mode == "F" or image.mode == "I" and format not in ("PNG", "PPM"):  # of those two old Pillows have 16 bits as I
+        kind = "floating-point" if image.mode == "F" else "32-bit"
+        raise ValueError(f"it holds {kind} pixels of unknown range; convert it to an 8- or 16-bit picture first")
+    if image.mode.startswith("I"):
+        image = _eight_bits(image)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("RGB")
 
 
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """16-bit grey, which Pillow would clip at 255, as 8-bit grey with its transparency."""
+    values = np.asarray(image)
+    grey = Image.fromarray((values.astype(np.float64) / 257).round().clip(0, 255).astype(np.uint8))
+    if "transparency" in image.info:  # the one value that is seen through
+        grey.putalpha(Image.fromarray(np.where(values == image.info["transparency"], 0, 255).astype(np.uint8)))
+    return grey
+
+
 def save_image(picture: Tensor, path: str | os.PathLike) -> None:
     """Write a picture (1, 3, H, W) or (3, H, W) in [0, 1]; the suffix chooses the format (.png, .jpg, …).
 
     Values are clipped to [0, 1] and rounded to 8 bits (rounded, not cut: cutting darkens by half a step). The file is written
-    whole or not at all. Raises ValueError for another shape, NaN, infinity, or an unknown suffix; TypeError for another dtype.
+    whole or not at all. Raises ValueError for another shape, NaN, infinity, or an unknown suffix; TypeError for another dtype;
+    FileNotFoundError where the folder does not exist.
     """
     path = Path(path)
     picture = check_picture(picture[None] if isinstance(picture, Tensor) and picture.ndim == 3 else picture, "picture", one=True)
     format = Image.registered_extensions().get(path.suffix.lower())
-    if format is None:
+    if format not in Image.SAVE:  # Pillow reads more kinds than it writes
         raise ValueError(f"{path}: unknown picture suffix {path.suffix!r}: expected .png, .jpg, .webp, …")
     pixels = (picture[0].detach().cpu().float().clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()  # (H, W, 3)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=path.suffix)
-    os.close(handle)
-    try:
-        Image.fromarray(pixels).save(temporary, format=format, **({"quality": 92} if format == "JPEG" else {}))
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    with written_whole(path) as aside:
+        Image.fromarray(pixels).save(aside, format=format, **({"quality": 92} if format == "JPEG" else {}))
 
 
 def check_picture(picture: Tensor, name: str, one: bool = False) -> Tensor:
@@ -111,8 +122,9 @@ def check_picture(picture: Tensor, name: str, one: bool = False) -> Tensor:
 
 
 def resize(picture: Tensor, size: int | tuple[int, int]) -> Tensor:
-    """Scale (B, 3, H, W) to a shorter side of `size` pixels, or to exactly (height, width), with antialiasing."""
-    if isinstance(size, int):
-        scale = size / min(picture.shape[-2:])
-        size = tuple(max(1, round(n * scale)) for n in picture.shape[-2:])
-    return F.interpolate(picture, size=size, mode="bicubic", antialias=True).clamp(0, 1)
+    """Scale (B, 3, H, W) to a shorter side of `size` pixels, or to exactly (height, width), with antialiasing.
+
+    It happens on the CPU, and the result is where the picture is: torch before 2.8 cannot do it on MPS.
+    """
+    size = _scaled(tuple(picture.shape[-2:]), size) if isinstance(size, int) else size
+    return F.interpolate(picture.cpu(), size=size, mode="bicubic", antialias=True).clamp(0, 1).to(picture.device)

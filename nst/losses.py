@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nst.arguments import check_choice
+from nst.arguments import check_choice, check_number
 
 GRAM_DIVISORS = ("chw", "hw", "none")
 CONTENT_FORMS = ("relative", "batch", "mean", "half_sum")
@@ -47,10 +48,10 @@ def content_loss(features: Tensor, target: Tensor, form: str = "relative") -> Te
     if form == "half_sum":
         return squares.flatten(1).sum(1).mean() / 2
     if form == "batch":
-        return squares.mean() / target.var(correction=0).clamp_min(1e-12)
+        return squares.mean() / _divisor(target.var(correction=0))
     per_picture = squares.flatten(1).mean(1)  # (B,)
     if form == "relative":
-        per_picture = per_picture / target.flatten(1).var(1, correction=0).clamp_min(1e-12)
+        per_picture = per_picture / _divisor(target.flatten(1).var(1, correction=0))
     return per_picture.mean()
 
 
@@ -67,7 +68,12 @@ def style_loss(gram: Tensor, target: Tensor, form: str = "relative") -> Tensor:
         return squares.mean()
     if form == "quarter_sum":
         return squares.sum(1).mean() / 4
-    return (squares.sum(1) / target.square().flatten(1).sum(1).clamp_min(1e-12)).mean()
+    return (squares.sum(1) / _divisor(target.square().flatten(1).sum(1))).mean()
+
+
+def _divisor(scale: Tensor) -> Tensor:
+    """`scale`, but for a target that is flat or all zero: there the ratio is large, and not infinite."""
+    return scale.clamp_min(max(1e-30, torch.finfo(scale.dtype).tiny))
 
 
 def _check_form(form: str, forms: Sequence[str], given: Tensor, target: Tensor) -> None:
@@ -77,25 +83,39 @@ def _check_form(form: str, forms: Sequence[str], given: Tensor, target: Tensor) 
 
 
 def content_and_style(config, found: dict[str, Tensor], content: dict[str, Tensor], grams: dict[str, Tensor],
-                      masks: Tensor | None = None) -> dict[str, Tensor]:  # fmt: skip
+                      masks: dict[str, Tensor] | None = None) -> dict[str, Tensor]:  # fmt: skip
     """{"content", "style"}: both losses over the layers of a recipe (`GatysConfig`, `PerceptualConfig`), weighted.
 
     found: a picture's features; content: the content's; grams: the style's Gram matrices, each {layer: tensor}.
-    masks (S, 1, H, W): S styles, each asked for within its mask only; then grams are (S, C, C).
+    masks: {style layer: `region_weights`} of S styles, each asked for within its mask only; then grams are (S, C, C).
     """
     weights = config.style_layer_weights or (1.0,) * len(config.style_layers)
-    made = {k: gram_matrix(_regions(found[k], masks), config.gram_divide_by) for k in config.style_layers}
+    regions = {k: found[k] * masks[k] if masks else found[k] for k in config.style_layers}  # (S, C, h, w) with masks
+    made = {k: gram_matrix(f, config.gram_divide_by) for k, f in regions.items()}
     contents = (content_loss(found[k], content[k], config.content_form) for k in config.content_layers)
     styles = (w * style_loss(made[k], grams[k], config.style_form) for k, w in zip(config.style_layers, weights, strict=True))
     return {"content": config.content_weight * sum(contents), "style": config.style_weight * sum(styles)}
 
 
-def _regions(features: Tensor, masks: Tensor | None) -> Tensor:
-    """(1, C, h, w) weighed by each mask, so that its Gram matrix is that of the masked positions: (S, C, h, w)."""
-    if masks is None:
-        return features
-    small = F.adaptive_avg_pool2d(masks.to(features), features.shape[-2:])  # (S, 1, h, w)
-    return features * (small / small.mean((2, 3), keepdim=True).clamp_min(1e-8)).sqrt()
+def region_weights(masks: Sequence[Tensor], features: Tensor) -> Tensor:
+    """What features (1, C, h, w) times it have as Gram matrices are those of the masked positions: (S, 1, h, w).
+
+    masks: S of the shape (1, 1, H, W). They are made small on the CPU: MPS pools by whole factors only.
+    """
+    small = F.adaptive_avg_pool2d(torch.cat(list(masks)).cpu().float(), features.shape[-2:])  # (S, 1, h, w)
+    return (small / small.mean((2, 3), keepdim=True).clamp_min(1e-8)).sqrt().to(features)
+
+
+def check_layers(config) -> None:
+    """ValueError where a recipe (`GatysConfig`, `PerceptualConfig`) names no layers, or weights that do not fit them."""
+    for name, alone in {"content_layers": "content_weight=0", "style_layers": "style_weight=0"}.items():
+        if not getattr(config, name):
+            raise ValueError(f"{name} is empty: expected at least one layer; {alone} leaves that part of the loss out")
+    weights, count = config.style_layer_weights, len(config.style_layers)
+    if weights is not None and len(weights) != count:
+        raise ValueError(f"style_layer_weights: expected one weight for each of the {count} layers, got {len(weights)}")
+    for k, weight in enumerate(weights or ()):
+        check_number(f"style_layer_weights[{k}]", weight)
 
 
 def total_variation(picture: Tensor, exponent: float = 2.0) -> Tensor:
@@ -106,7 +126,7 @@ def total_variation(picture: Tensor, exponent: float = 2.0) -> Tensor:
     """
     down = (picture[..., 1:, :] - picture[..., :-1, :]).abs().pow(exponent)
     across = (picture[..., :, 1:] - picture[..., :, :-1]).abs().pow(exponent)
-    return sum(d.mean() for d in (down, across) if d.numel()) + picture.sum() * 0
+    return sum(d.mean() if d.numel() else d.sum() for d in (down, across))
 
 
 def range_penalty(pictures: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ Memory = deque[tuple[Tensor, Tensor, Tensor]]  # steps, changes of the gradient,
 
 SUFFICIENT = 1e-4  # Armijo's constant: the share of the promised decrease that a step must keep
 FIRST_STEP = 0.05  # the largest change of a pixel in a step that knows nothing of the curvature yet
+CURVATURE = 1e-8  # the least cosine of a step and its change of the gradient that is worth remembering
 SHORTEST = 1e-3  # a line search that has backed up this far has failed
 TRUST = 1 / 3  # see Bands: 0 gives every band the same scale, 1/2 the bands' whole difference; then many steps prove too long
 OPPONENTS = ((1.0, 1.0, 1.0), (1.0, 0.0, -1.0), (-1.0, 2.0, -1.0))  # grey, red - blue, green - magenta: Ohta et al. 1980
@@ -35,7 +36,8 @@ def minimize_in_box(
 
     function: point -> (loss, gradient of the point's shape). A loss that is not finite counts as a step too long.
     history: the steps remembered. A start of the shape (B, 3, H, W) is taken for pictures, whose bands scale alike (see `Bands`).
-    The losses of accepted points only ever fall; it stops early where no step along the gradient lowers the loss any more.
+    The losses of accepted points only ever fall; it stops early at a stationary point, and where no step along the gradient lowers
+    the loss any more.
     """
     x = start.clamp(0, 1)
     loss, gradient = function(x)
@@ -44,6 +46,8 @@ def minimize_in_box(
     spent = 1
     while spent < evaluations:
         direction = _direction(x, gradient, memory, bands)
+        if not direction.any():  # a stationary point, or every pixel held by the box
+            break
         length, tries, accepted = 1.0, 0, False
         while not accepted and spent < evaluations and length > SHORTEST:
             new_x = (x + length * direction).clamp(0, 1)
@@ -67,7 +71,7 @@ def minimize_in_box(
 def remember(memory: Memory, step: Tensor, change: Tensor) -> bool:
     """Add a step and the gradient's change along it, and say so; where the loss curves down there is nothing to learn."""
     product = (step * change).sum()
-    curves_up = bool(product > 1e-10 * change.square().sum())
+    curves_up = bool(product > CURVATURE * step.norm() * change.norm())  # a cosine: whatever the scale of the function
     if curves_up:
         memory.append((step, change, product))
     return curves_up

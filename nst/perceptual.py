@@ -47,9 +47,7 @@ class PerceptualConfig:
             check_choice(name, getattr(self, name), allowed)
         for name in ("content_weight", "style_weight", "tv_weight", "range_weight", "style_warmup"):
             check_number(name, getattr(self, name))
-        layers, weights = len(self.style_layers), self.style_layer_weights
-        if weights is not None and len(weights) != layers:
-            raise ValueError(f"style_layer_weights: expected one weight for each of the {layers} layers, got {len(weights)}")
+        losses.check_layers(self)
 
     @classmethod
     def default(cls, **changes) -> PerceptualConfig:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -26,13 +28,25 @@ def device() -> torch.device:
         return found or torch.device("cpu")
     try:
         chosen = torch.device(wanted)
-        torch.empty(1, device=chosen)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        float(torch.zeros(1, device=chosen))  # a number comes back: not from "meta"
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(
             f"NST_DEVICE={wanted!r}: this torch cannot use it ({reason}); expected cpu, cuda, cuda:1, mps, …"
         ) from error
     return chosen
+
+
+@contextlib.contextmanager
+def random_state_kept() -> Iterator[None]:
+    """Whatever the block does with the random numbers of Python, NumPy and torch, they go on after it as if it had not been."""
+    before = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        try:
+            yield
+        finally:
+            random.setstate(before[0])
+            np.random.set_state(before[1])
 
 
 def seed(number: int = 0) -> None:

@@ -10,6 +10,9 @@ its last checkpoint with the losses it would have had.
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,16 +21,20 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState, PartialState
-from accelerate.utils import broadcast_object_list
 from torch import Tensor, nn
 
-from nst.arguments import check_choice, check_number, check_whole
+from nst.arguments import check_choice, check_number, check_whole, missing
 from nst.checkpoints import Checkpoints, latest, recorded
 from nst.datasets import Batch
 from nst.images import save_image
-from nst.runtime import device, progress
+from nst.runtime import device, progress, random_state_kept
+
+try:
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState, GradientState, PartialState
+    from accelerate.utils import broadcast_object_list, is_bf16_available, patch_environment
+except ModuleNotFoundError as error:
+    raise missing(error, "train") from error
 
 Parts = dict[str, Tensor]
 Loss = Callable[[nn.Module, nn.Module, Batch, int], Parts]  # (model, encoder, batch, step)
@@ -65,7 +72,7 @@ class TrainingConfig:
         """The learning rate of a step counted from 0."""
         rise = min(1.0, (step + 1) / max(1, self.warmup))
         falling = max(0.0, step / self.steps - self.hold) / max(1e-9, 1 - self.hold)  # 0 … 1
-        fall = 0.02 + 0.98 * 0.5 * (1 + torch.cos(torch.tensor(torch.pi * falling)).item())
+        fall = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * falling))
         return self.learning_rate * rise * fall
 
 
@@ -73,67 +80,101 @@ def train(model: nn.Module, encoder: nn.Module, loss: Loss, data: Data, config: 
           folder: str | os.PathLike | None = None, callback: Callback | None = None) -> list[dict[str, float]]:  # fmt: skip
     """Train `model` in place with Adam and return the losses of every step, those of resumed steps included.
 
+    model:    ends in eval mode, where it was trained: on `nst.device()`, or on its process' accelerator.
+    encoder:  is copied, frozen, to the same place, and itself left as it is.
     loss:     (model, encoder, batch, step) -> {part: scalar}; their sum is minimised. It calls model(…) once. What it draws at
-              random from torch is the same for the same seed, step and process. `loss.identity`, where it has one, is a dictionary
-              of JSON values that have to be the same for a run to go on.
+              random from torch is the same for the same seed, step and process; the caller's random numbers stay untouched.
     data:     (step, positions) -> Batch, the same one for the same arguments (`nst.datasets`).
     folder:   keeps checkpoints, written whole or not at all; a run that finds one of its own there goes on from it. None: none.
+              A run is the same if its configuration, its number of processes and its encoder are, and its loss and its data: these
+              say what they are in `identity`, JSON values by name; where they have none, their name counts.
     callback: called after each step, on the first process, with (step, losses, model), the step counted from 1; see `samples`.
     A step whose loss is finite and whose gradient is not leaves the model as it is.
     Raises FloatingPointError at a loss that is not finite, naming the step, its pictures and the last checkpoint;
     ValueError where the folder holds the checkpoints of another run.
     """
-    on_cpu = device().type == "cpu"
-    PartialState(cpu=on_cpu)  # from here on the processes can talk
-    precision = (recorded(folder, "precision") if config.precision == "auto" else None) or config.precision
-    config = replace(config, precision=broadcast_object_list([_precision(precision)])[0])  # they agree, and so do their resumes
-    AcceleratorState._reset_state()  # else a second run in one process could not have another precision
-    accelerator = Accelerator(mixed_precision=config.precision, cpu=on_cpu, gradient_accumulation_steps=config.accumulate)
-    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
-    model.train().to(memory_format=torch.channels_last)
-    wrapped, optimizer = accelerator.prepare(model, optimizer)
-    watching = accelerator.prepare_model(encoder.requires_grad_(False).eval(), evaluation_mode=True)
-    bar = progress(config.steps, "training") if accelerator.is_main_process else None
-    try:
-        checkpoints = _checkpoints(folder, config, accelerator, encoder, loss) if folder is not None else None
-        trace = checkpoints.resume() if checkpoints else []
-        if bar is not None:
-            bar.update(len(trace))
-        for step, batches in _ahead(data, config, accelerator, start=len(trace)):
-            torch.manual_seed(config.seed + 1_000_003 * (step * accelerator.num_processes + accelerator.process_index))
-            for group in optimizer.param_groups:
-                group["lr"] = config.learning_rate_at(step)
-            sums: dict[str, Tensor] = {}
-            for batch in batches:
-                with accelerator.accumulate(wrapped):
-                    parts = loss(wrapped, watching, batch.to(accelerator.device), step)
-                    accelerator.backward(sum(parts.values()))
-                    if accelerator.sync_gradients:
-                        norm = accelerator.clip_grad_norm_(wrapped.parameters(), config.clip)
-                        if not torch.isfinite(norm):  # a flat crop through a chain of norm layers: 1 / 0.003 for each of them
-                            optimizer.zero_grad()  # no gradient, no step
-                    optimizer.step()
-                    optimizer.zero_grad()
-                sums = {k: sums.get(k, 0) + v.detach() / len(batches) for k, v in parts.items()}
-            shown = _mean_over_processes(sums, accelerator)
-            if not all(map(_finite, shown.values())):
-                raise FloatingPointError(_not_finite(step, shown, batches, checkpoints))
-            trace.append(shown)
+    with _accelerator(config, folder) as (accelerator, config), random_state_kept():
+        optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
+        wrapped, optimizer = accelerator.prepare(model.train().to(memory_format=torch.channels_last), optimizer)
+        frozen = copy.deepcopy(encoder).requires_grad_(False).eval()
+        watching = accelerator.prepare_model(frozen, evaluation_mode=True)
+        bar = progress(config.steps, "training") if accelerator.is_main_process else None
+        try:
+            checkpoints = _checkpoints(folder, config, accelerator, encoder, loss, data) if folder is not None else None
+            trace = checkpoints.resume() if checkpoints else []
+            for step, batches in _ahead(data, config, accelerator, start=len(trace)):
+                torch.manual_seed(config.seed + 1_000_003 * (step * accelerator.num_processes + accelerator.process_index))
+                for group in optimizer.param_groups:
+                    group["lr"] = config.learning_rate_at(step)
+                shown = _step(wrapped, watching, loss, batches, step, optimizer, accelerator, config.clip)
+                if not all(map(math.isfinite, shown.values())):
+                    raise FloatingPointError(_not_finite(step, shown, batches, checkpoints))
+                trace.append(shown)
+                _tell(bar, trace)
+                if checkpoints and (len(trace) % config.save_every == 0 or len(trace) == config.steps):
+                    checkpoints.save(trace)
+                if callback and accelerator.is_main_process:
+                    callback(len(trace), shown, model)
+                    model.train()
+        finally:
+            model.eval()
             if bar is not None:
-                bar.update()
-                bar.set_postfix({k: f"{v:.3g}" for k, v in shown.items()}, refresh=False)
-            if checkpoints and (len(trace) % config.save_every == 0 or len(trace) == config.steps):
-                checkpoints.save(trace)
-            if callback and accelerator.is_main_process:
-                callback(len(trace), shown, model)
-                model.train()
-    finally:
-        model.eval()
-        if bar is not None:
-            bar.close()
-        for prepared in (wrapped, watching):  # take the mixed precision off forward again, and the mark that says it is on
-            vars(accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)).pop("_is_accelerate_prepared", None)
+                bar.close()
+            # take the mixed precision off forward again, and the mark that says it is on
+            vars(accelerator.unwrap_model(wrapped, keep_fp32_wrapper=False)).pop("_is_accelerate_prepared", None)
     return trace
+
+
+@contextlib.contextmanager
+def _accelerator(config: TrainingConfig, folder: str | os.PathLike | None) -> Iterator[tuple[Accelerator, TrainingConfig]]:
+    """An Accelerator on `nst.device()`, and the configuration with its precision decided.
+
+    Accelerate keeps one state for the whole process. Inside, it is this run's: another run may have had another precision, or
+    another device. Afterwards it is again what it was before.
+    """
+    states = [state._shared_state for state in (PartialState, AcceleratorState, GradientState)]
+    before, where = [dict(state) for state in states], device()
+    alone = "LOCAL_RANK" not in os.environ  # else each process has a device of its own
+    chosen = {"ACCELERATE_TORCH_DEVICE": str(where)} if alone and os.environ.get("NST_DEVICE") else {}
+    try:
+        for state in states:
+            state.clear()
+        with patch_environment(**chosen):
+            PartialState(cpu=where.type == "cpu")  # from here on the processes can talk
+        precision = (recorded(folder, "precision") if config.precision == "auto" else None) or config.precision
+        precision = broadcast_object_list([_precision(precision)])[0]  # they agree, and so do their resumes
+        accelerate = Accelerator(
+            mixed_precision=precision, cpu=where.type == "cpu", gradient_accumulation_steps=config.accumulate
+        )
+        yield accelerate, replace(config, precision=precision)
+    finally:
+        for state, values in zip(states, before, strict=True):
+            state.clear()
+            state.update(values)
+
+
+def _step(model: nn.Module, encoder: nn.Module, loss: Loss, batches: list[Batch], step: int, optimizer: torch.optim.Optimizer,
+          accelerator: Accelerator, clip: float) -> dict[str, float]:  # fmt: skip
+    """One step of the optimiser: {part: mean over its batches and processes}."""
+    sums: dict[str, Tensor] = {}
+    for batch in batches:
+        with accelerator.accumulate(model):
+            parts = loss(model, encoder, batch.to(accelerator.device), step)
+            accelerator.backward(sum(parts.values()))
+            if accelerator.sync_gradients:
+                norm = accelerator.clip_grad_norm_(model.parameters(), clip)
+                if not torch.isfinite(norm):  # a flat crop through a chain of norm layers: 1 / 0.003 for each of them
+                    optimizer.zero_grad()  # no gradient, no step
+            optimizer.step()
+            optimizer.zero_grad()
+        sums = {k: sums.get(k, 0) + v.detach() / len(batches) for k, v in parts.items()}
+    return _mean_over_processes(sums, accelerator)
+
+
+def _tell(bar, trace: list[dict[str, float]]) -> None:
+    if bar is not None:
+        bar.update(len(trace) - bar.n)
+        bar.set_postfix({k: f"{v:.3g}" for k, v in trace[-1].items()}, refresh=False)
 
 
 def samples(folder: str | os.PathLike, pictures: Sequence[Tensor], every: int = 250) -> Callback:
@@ -151,11 +192,16 @@ def samples(folder: str | os.PathLike, pictures: Sequence[Tensor], every: int = 
     return paint
 
 
-def _checkpoints(folder: str | os.PathLike, config: TrainingConfig, accelerator: Accelerator, encoder: nn.Module,
-                 loss: Loss) -> Checkpoints:  # fmt: skip
+def _checkpoints(folder: str | os.PathLike, config: TrainingConfig, accelerator: Accelerator, encoder: nn.Module, loss: Loss,
+                 data: Data) -> Checkpoints:  # fmt: skip
     fixed = asdict(replace(config, save_every=1, keep=1))  # these two change nothing that is learned
-    run = {"processes": accelerator.num_processes, "encoder": getattr(encoder, "sha256", ""), **getattr(loss, "identity", {})}
-    return Checkpoints(folder, accelerator, {**fixed, **run}, config.keep)
+    run = {"processes": accelerator.num_processes, "encoder": getattr(encoder, "sha256", "")}
+    learned = {"loss": _name(loss), **getattr(loss, "identity", {}), "data": getattr(data, "identity", _name(data))}
+    return Checkpoints(folder, accelerator, {**fixed, **run, **learned}, config.keep)
+
+
+def _name(thing: object) -> str:
+    return getattr(thing, "__qualname__", type(thing).__qualname__)
 
 
 def _ahead(data: Data, config: TrainingConfig, accelerator: Accelerator, start: int) -> Iterator[tuple[int, list[Batch]]]:
@@ -179,10 +225,6 @@ def _mean_over_processes(parts: Parts, accelerator: Accelerator) -> dict[str, fl
     return dict(zip(parts, values.tolist(), strict=True))
 
 
-def _finite(value: float) -> bool:
-    return abs(value) < float("inf")
-
-
 def _not_finite(step: int, shown: dict[str, float], batches: list[Batch], checkpoints: Checkpoints | None) -> str:
     parts = ", ".join(f"{k} {v:.4g}" for k, v in shown.items())
     files = ", ".join(name for batch in batches for name in batch.files)
@@ -191,9 +233,11 @@ def _not_finite(step: int, shown: dict[str, float], batches: list[Batch], checkp
 
 
 def _precision(wanted: str) -> str:
-    """What Accelerate is to use; "auto": bfloat16 where a convolution runs faster in it than in float32."""
+    """What Accelerate is to use; "auto": bfloat16 where it has that, and a convolution runs faster in it than in float32."""
     if wanted != "auto":
         return wanted
+    if not is_bf16_available():
+        return "no"
     where, seconds = device(), {}
     for dtype in (torch.float32, torch.bfloat16):
         try:

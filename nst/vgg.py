@@ -17,10 +17,11 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from filelock import FileLock
 from torch import Tensor, nn
 
 from nst import assets, weights
-from nst.arguments import check_choice
+from nst.arguments import check_choice, unknown
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # RGB in [0, 1], as torchvision states them
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -98,13 +99,12 @@ class VGG19(nn.Module):
         """A trained encoder, frozen, on the CPU.
 
         which: "lite" ships with the course; "imagenet" is torchvision's checkpoint (548 MB, downloaded once and kept as 52 MB);
-            or the path of
-        a file: one that `save` wrote (.safetensors), or torchvision's VGG-19 checkpoint (.pth).
+            or a file: one that `save` wrote (.safetensors), or torchvision's VGG-19 checkpoint (.pth, .pt).
         padding: None takes the weights' own, reflect for lite and zeros for imagenet.
         Raises FileNotFoundError or ValueError naming the file, ConnectionError where the download fails.
         """
-        path = {"lite": lite_file, "imagenet": imagenet_file}.get(which, lambda: Path(which))()
-        tensors, metadata = read_torchvision(path) if path.suffix == ".pth" else weights.read(path, "vgg19")
+        path = _file(which)
+        tensors, metadata = read_torchvision(path) if path.suffix in (".pth", ".pt") else weights.read(path, "vgg19")
         ranks = {name: len(tensors[f"{name}.0.weight"]) for name in CONVOLUTIONS if f"{name}.0.weight" in tensors}
         last = {name: f"{name}.1" if name in ranks else name for name in CONVOLUTIONS}  # the module with the bias
         needed = [f"{module}.{kind}" for module in last.values() for kind in ("weight", "bias")]
@@ -112,7 +112,8 @@ class VGG19(nn.Module):
         if missing:
             raise ValueError(f"{path}: is not a VGG-19 up to conv5_1: it lacks {missing[0]}")
         widths = tuple(len(tensors[f"{last[f'conv{block}_1']}.bias"]) for block in range(1, 6))
-        encoder = cls(widths, padding or metadata.get("padding", "zeros"), pooling, ranks)
+        check_choice(f"{path}: its padding", own := metadata.get("padding", "zeros"), PADDINGS)
+        encoder = cls(widths, padding or own, pooling, ranks)
         try:
             encoder.load_state_dict({k: v.float() for k, v in tensors.items()})
         except RuntimeError as error:
@@ -243,33 +244,54 @@ def read_torchvision(path: str | os.PathLike) -> tuple[dict[str, Tensor], dict]:
     return tensors, {"padding": "zeros", "source": "torchvision VGG19_Weights.IMAGENET1K_V1", "source_sha256": weights.sha256(path)}
 
 
+def _file(which: str | os.PathLike) -> Path:
+    """Where the weights of `VGG19.load(which)` are, downloaded first where they must be."""
+    if which == "lite":
+        return lite_file()
+    if which == "imagenet":
+        return imagenet_file()
+    if isinstance(which, str) and not Path(which).suffix and not Path(which).exists():
+        raise unknown("encoder", which, ("lite", "imagenet"), also="a file, or ")
+    return Path(which)
+
+
 def lite_file() -> Path:
     """The encoder that ships with the course."""
     return assets.data_folder() / "weights" / "vgg19_lite.safetensors"
 
 
 def imagenet_file() -> Path:
-    """The papers' network in the cache folder, downloaded the first time and reduced to its thirteen convolutions."""
+    """The papers' network in the cache folder, downloaded the first time and reduced to its thirteen convolutions.
+
+    One process does it; others that want it meanwhile wait.
+    """
     folder = assets.cache_folder() / "weights"
     reduced = folder / "vgg19_imagenet.safetensors"
     if not reduced.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        full = folder / Path(IMAGENET_URL).name
-        if not full.is_file():
-            _download_checkpoint(full)
-        tensors, metadata = read_torchvision(full)
-        if not metadata["source_sha256"].startswith(IMAGENET_SHA256_PREFIX):
-            raise ValueError(f"{full}: its SHA-256 does not begin with {IMAGENET_SHA256_PREFIX}; delete it and try again")
-        weights.write(reduced, "vgg19", tensors, metadata)
-        full.unlink()
+        with FileLock(folder / "vgg19_imagenet.lock"):
+            if not reduced.is_file():
+                _reduce(_checkpoint(folder), reduced)
     return reduced
 
 
-def _download_checkpoint(file: Path) -> None:
-    try:
-        torch.hub.download_url_to_file(IMAGENET_URL, str(file), hash_prefix=IMAGENET_SHA256_PREFIX)
-    except (OSError, RuntimeError) as error:  # no network; a wrong digest
-        raise ConnectionError(
-            f"VGG-19 could not be downloaded ({error}). Save {IMAGENET_URL} as {file}, or use the encoder that ships here: "
-            'VGG19.load("lite").'
-        ) from error
+def _checkpoint(folder: Path) -> Path:
+    """torchvision's file, checked, in `folder`: it is downloaded unless somebody has put it there."""
+    file = folder / Path(IMAGENET_URL).name
+    if not file.is_file():
+        try:
+            torch.hub.download_url_to_file(IMAGENET_URL, str(file), hash_prefix=IMAGENET_SHA256_PREFIX)
+        except (OSError, RuntimeError) as error:  # no network; a wrong digest
+            raise ConnectionError(
+                f"VGG-19 could not be downloaded ({error}). Save {IMAGENET_URL} as {file}, or use the encoder that ships here: "
+                'VGG19.load("lite").'
+            ) from error
+    if not weights.sha256(file).startswith(IMAGENET_SHA256_PREFIX):
+        raise ValueError(f"{file}: its SHA-256 does not begin with {IMAGENET_SHA256_PREFIX}; delete it and try again")
+    return file
+
+
+def _reduce(checkpoint: Path, reduced: Path) -> None:
+    """The thirteen convolutions, with the checkpoint's full digest, as a file of ours; the checkpoint goes."""
+    weights.write(reduced, "vgg19", *read_torchvision(checkpoint))
+    checkpoint.unlink()

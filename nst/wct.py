@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from nst import networks
-from nst.arguments import check_share
+from nst.arguments import check_share, check_whole, is_whole
 from nst.controls import StyleMix, in_colours
 from nst.covariance import mean_and_covariance, power_of
 from nst.decoders import LAYERS, Decoder, padded
@@ -87,9 +87,10 @@ def synthesize(style: Tensor, size: tuple[int, int] = (256, 256), *, passes: int
 
     Another seed gives another texture of the same hand.
     """
-    check_picture(style, "style")
-    if len(size) != 2 or min(size) < 1 or passes < 1:
-        raise ValueError(f"size={size!r}, passes={passes!r}: expected (height, width) in pixels, and at least one pass")
+    check_picture(style, "style", one=True)
+    if not isinstance(size, Sequence) or len(size) != 2 or not all(is_whole(n) and n > 0 for n in size):
+        raise ValueError(f"size={size!r}: expected (height, width) in pixels")
+    check_whole("passes", passes)
     texture = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(seed)).to(style.device)  # the same on every device
     encoder, decoders = _networks(LEVELS, encoder, decoders)
     for _ in range(passes):
@@ -99,7 +100,7 @@ def synthesize(style: Tensor, size: tuple[int, int] = (256, 256), *, passes: int
 
 def _checked_levels(levels: Sequence[int]) -> list[int]:
     given = list(levels) if isinstance(levels, Iterable) else []
-    if not given or any(not isinstance(level, int) or level not in LEVELS for level in given):
+    if not given or any(not is_whole(level) or level not in LEVELS for level in given):
         raise ValueError(f"levels={levels!r}: expected a list of some of 5, 4, 3, 2, 1")
     return given
 

@@ -7,17 +7,17 @@ but the tensors of a checkpoint from elsewhere (`read_pth`).
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import pickle
-import tempfile
 from pathlib import Path
 
+import pooch
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+
+from nst.files import written_whole
 
 
 def read(path: str | os.PathLike, kind: str) -> tuple[dict[str, Tensor], dict]:
@@ -36,7 +36,13 @@ def read(path: str | os.PathLike, kind: str) -> tuple[dict[str, Tensor], dict]:
         raise ValueError(f"{path}: is not a safetensors file, or was cut short ({error})") from error
     if header.get("kind") != kind:
         raise ValueError(f"{path}: holds weights of kind {header.get('kind')!r}, expected {kind!r}")
-    return tensors, json.loads(header["facts"])
+    try:
+        facts = json.loads(header.get("facts", "{}"))
+    except ValueError as error:
+        raise ValueError(f"{path}: its facts are not JSON ({error})") from error
+    if not isinstance(facts, dict):
+        raise ValueError(f"{path}: its facts are {type(facts).__name__}, expected a dictionary")
+    return tensors, facts
 
 
 def read_pth(path: str | os.PathLike) -> dict[str, Tensor]:
@@ -46,7 +52,7 @@ def read_pth(path: str | os.PathLike) -> dict[str, Tensor]:
         raise FileNotFoundError(f"{path}: no such weights file")
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+    except Exception as error:  # damaged files bring out nearly every error there is
         raise ValueError(f"{path}: cannot be read as a torch checkpoint ({type(error).__name__})") from error
     if not isinstance(stored, dict) or not all(isinstance(v, Tensor) for v in stored.values()):
         raise ValueError(f"{path}: is not a state dict of tensors")
@@ -54,20 +60,12 @@ def read_pth(path: str | os.PathLike) -> dict[str, Tensor]:
 
 
 def write(path: str | os.PathLike, kind: str, tensors: dict[str, Tensor], facts: dict) -> None:
-    """Write tensors and facts (JSON values) whole or not at all."""
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    os.close(handle)
-    try:
-        contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        save_file(contiguous, temporary, metadata={"kind": kind, "facts": json.dumps(facts, ensure_ascii=False)})
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    """Write tensors and facts (JSON values) whole or not at all. FileNotFoundError: the folder does not exist."""
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with written_whole(path) as aside:
+        save_file(contiguous, aside, metadata={"kind": kind, "facts": json.dumps(facts, ensure_ascii=False)})
 
 
 def sha256(path: str | os.PathLike) -> str:
     """The file's SHA-256 as 64 hex digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return pooch.file_hash(str(path), "sha256")

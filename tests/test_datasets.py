@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import functools
+import gc
 import hashlib
 import http.server
+import json
+import os
 import shutil
 import threading
+import weakref
 from pathlib import Path
 
 import pytest
@@ -14,7 +18,7 @@ import torch
 
 import nst
 from nst import datasets
-from nst.datasets import Crops, Pairs, coco_files, imagenette_files, offline_files, picture_files
+from nst.datasets import Archive, Crops, Pairs, coco_files, imagenette_files, offline_files, picture_files
 
 
 @pytest.fixture
@@ -95,8 +99,44 @@ def test_pairs_draw_content_and_style(folder: Path):
     content, style = Crops(files, 16, read=32, seed=0), Crops(files, 16, read=32, seed=1)
     batch = Pairs(content, style)(2, range(3))
     torch.testing.assert_close(batch.content, content(2, range(3)).content)
-    torch.testing.assert_close(batch.style, style(2, range(3)).content)
+    torch.testing.assert_close(batch.style, style(2, range(3), salt=" style").content)
     assert len(batch.files) == 6
+
+
+def test_pairs_of_one_seed_are_independent(tmp_path: Path):
+    """With 4 contents and 4 styles, 200 draws see all 16 pairs: they would see 4 if both drew alike."""
+    shades = [tmp_path / f"{k}.png" for k in range(8)]
+    for k, file in enumerate(shades):
+        nst.save_image(torch.full((3, 16, 16), k / 8), file)
+    batch = Pairs(Crops(shades[:4], 8, read=16), Crops(shades[4:], 8, read=16))(0, range(200))
+    assert len(set(zip(batch.files[:200], batch.files[200:], strict=True))) == 16
+
+
+def test_identity_tells_data_apart(folder: Path, tmp_path: Path):
+    files = picture_files(folder)
+    plain = {"size": 16, "read": 32, "zoom": 0.5, "colour": 0.0, "seed": 0}
+    one = Crops(files, **plain).identity
+    assert one == Crops(files, **plain).identity == json.loads(json.dumps(one))
+    moved = shutil.copytree(folder, tmp_path / "moved", ignore=lambda *_: ["moved"])
+    assert Crops(picture_files(moved), **plain).identity == one
+    others = [{"size": 24}, {"size": lambda step: 16 if step < 9 else 24}, {"read": 40}, {"zoom": 0.6}, {"colour": 1.0}, {"seed": 1}]
+    assert all(Crops(files, **{**plain, **other}).identity != one for other in others)
+    assert Crops(files[1:], **plain).identity != one != Crops(files[::-1], **plain).identity
+    pairs = Pairs(Crops(files, **plain), Crops(files, **plain)).identity
+    assert pairs == {"content": one, "style": one}
+
+
+def test_a_picture_painted_anew_is_read_anew_and_the_cache_goes_with_its_crops(folder: Path):
+    file = folder / "only.png"
+    crops = Crops([file], 8, read=8)
+    for shade in (0.2, 0.8):
+        nst.save_image(torch.full((3, 8, 8), shade), file)
+        os.utime(file, ns=(int(shade * 1e9), int(shade * 1e9)))
+        assert float(crops(0, range(1)).content.mean()) == pytest.approx(shade, abs=0.01)
+    held = weakref.ref(crops._picture(str(file), 8, os.stat(file).st_mtime_ns))
+    del crops
+    gc.collect()
+    assert held() is None
 
 
 def test_coco_is_checked_unpacked_and_kept(folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch):
@@ -109,14 +149,18 @@ def test_coco_is_checked_unpacked_and_kept(folder: Path, tmp_path_factory: pytes
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("NST_CACHE", str(cache))
-    monkeypatch.setattr(datasets, "COCO_URL", f"http://127.0.0.1:{server.server_port}/{{split}}.zip")
+    here = Archive(f"http://127.0.0.1:{server.server_port}/val2017.zip", "0" * 32, "val2017", 3)
+    monkeypatch.setattr(datasets, "COCO", {"val2017": here})
     with pytest.raises(ConnectionError, match="COCO val2017: could not be downloaded.*picture_files"):
         coco_files("val2017")  # not the file that the digest promises
-    monkeypatch.setattr(datasets, "COCO", {"val2017": hashlib.md5(archive.read_bytes()).hexdigest()})
+    monkeypatch.setattr(datasets, "COCO", {"val2017": here._replace(md5=hashlib.md5(archive.read_bytes()).hexdigest())})
+    (cache / "coco" / "val2017").mkdir(parents=True)
+    shutil.copy(folder / "a.png", cache / "coco" / "val2017")  # half of it, as a kill in the middle of unpacking leaves it
     assert [f.name for f in coco_files("val2017")] == ["a.png", "b.jpg", "c.PNG"]
     server.shutdown()
     server.server_close()
     assert len(coco_files("val2017")) == 3  # from the cache
+    assert sorted(p.name for p in (cache / "coco").iterdir()) == ["val2017", "val2017.zip"]
     with pytest.raises(ValueError, match="split='test': expected one of val2017"):
         coco_files("test")
 
@@ -127,7 +171,7 @@ def test_imagenette_without_a_network(tmp_path: Path, monkeypatch):
     def refuse(*args, **kwargs):
         raise OSError("no route to host")
 
-    monkeypatch.setattr("urllib.request.urlopen", refuse)
+    monkeypatch.setattr("requests.get", refuse)
     with pytest.raises(ConnectionError, match="Imagenette: could not be downloaded.*offline_files"):
         imagenette_files()
 

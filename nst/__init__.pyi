@@ -1,0 +1,78 @@
+from . import (
+    adain,
+    arguments,
+    article,
+    assets,
+    checkpoints,
+    colour,
+    controls,
+    conventions,
+    covariance,
+    datasets,
+    decoders,
+    figures,
+    files,
+    gatys,
+    images,
+    losses,
+    networks,
+    optim,
+    perceptual,
+    runtime,
+    training,
+    transformer_net,
+    vgg,
+    wct,
+    weights,
+)
+from .article import ContentLoss, StyleLoss, get_style_model_and_losses
+from .figures import show
+from .gatys import GatysConfig
+from .images import load_image, save_image
+from .losses import gram_matrix
+from .runtime import device, profile, seed
+from .transformer_net import TransformerNet, load_style
+from .vgg import VGG19
+
+__version__: str
+__all__ = [
+    "ContentLoss",
+    "GatysConfig",
+    "StyleLoss",
+    "TransformerNet",
+    "VGG19",
+    "adain",
+    "arguments",
+    "article",
+    "assets",
+    "checkpoints",
+    "colour",
+    "controls",
+    "conventions",
+    "covariance",
+    "datasets",
+    "decoders",
+    "device",
+    "figures",
+    "files",
+    "gatys",
+    "get_style_model_and_losses",
+    "gram_matrix",
+    "images",
+    "load_image",
+    "load_style",
+    "losses",
+    "networks",
+    "optim",
+    "perceptual",
+    "profile",
+    "runtime",
+    "save_image",
+    "seed",
+    "show",
+    "training",
+    "transformer_net",
+    "vgg",
+    "wct",
+    "weights",
+]
