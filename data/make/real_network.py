@@ -9,7 +9,7 @@ The lite encoder is a student. So that a reader sees once what the papers' netwo
     chelsea_paper_vgg19     the course's recipe on the paper's layers: the real VGG-19 up to relu3_1, the 16x VGG-19 above
     chelsea_paper_lite      the same recipe on the lite encoder
 
-FOLDER holds the two networks (see teachers.py). Some twenty minutes on two cores; the painting is a checked download.
+FOLDER holds the two networks (see teachers.py). Some twenty minutes on two cores.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import nst
 from nst import vgg
 from nst.gatys import GatysConfig, stylize
 
-CONTENT, STYLE = "chelsea", "starry_night"
+CONTENT, STYLE = "chelsea", "night_orchard"
 FOLDER = Path(__file__).resolve().parents[1] / "pictures" / "computed"
 
 

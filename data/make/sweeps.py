@@ -33,7 +33,7 @@ def face() -> Tensor:
 
 
 def paint(seed: int = 0, encoder: nst.VGG19 | None = None, **changes) -> tuple[Tensor, dict[str, float]]:
-    """The face in the orchard's manner, with changes to the default recipe, and its losses at the last evaluation that improved it."""
+    """The face in the orchard's manner, with changes to the default recipe, and the losses of that picture."""
     nst.seed(seed)
     best = {"total": float("inf")}
 
