@@ -92,6 +92,15 @@ def test_relative_forms_do_not_see_the_networks_scale():
     )
 
 
+@pytest.mark.parametrize("scale", [1e-6, 1e-3, 1e3])
+def test_relative_forms_do_not_see_a_small_scale_either(scale):
+    f, p = torch.rand(1, 3, 4, 5), torch.rand(1, 3, 4, 5)
+    small = style_loss(gram_matrix(scale * f), gram_matrix(scale * p))
+    assert torch.isclose(small, style_loss(gram_matrix(f), gram_matrix(p)), rtol=1e-3)
+    for form in ("relative", "batch"):
+        assert torch.isclose(content_loss(scale * f, scale * p, form), content_loss(f, p, form), rtol=1e-3)
+
+
 def test_losses_of_a_batch_are_the_mean_of_the_singles():
     f, p = torch.rand(3, 4, 5, 6), torch.rand(3, 4, 5, 6)
     for form in ("relative", "mean", "half_sum"):
@@ -135,3 +144,15 @@ def test_total_variation_by_hand():
     assert np.isclose(float(total_variation(picture)), (0 + 1 + 9) / 3 + (1 + 4 + 0 + 0) / 4)
     assert np.isclose(float(total_variation(picture, 1.0)), 4 / 3 + 3 / 4)
     assert float(total_variation(torch.rand(1, 3, 1, 1))) == 0
+    one = torch.rand(1, 3, 1, 1, requires_grad=True)
+    assert torch.autograd.grad(total_variation(one), one)[0].abs().sum() == 0
+
+
+def test_total_variation_of_half_precision_is_finite():
+    """The sum over 256 x 256 pixels is more than a float16 can hold."""
+    picture = torch.rand(1, 3, 256, 256)
+    assert float(total_variation(picture.half())) == pytest.approx(float(total_variation(picture)), rel=0.01)
+
+
+def test_range_penalty_by_hand():
+    assert float(losses.range_penalty(torch.tensor([-0.5, 0.3, 1.2, 1.0]))) == pytest.approx((0.25 + 0.04) / 4)

@@ -90,8 +90,29 @@ def test_a_minimum_and_a_flat_function_end_the_search():
         return 1.0, torch.zeros_like(x)
 
     start = torch.full((3,), 0.4)
-    assert torch.equal(minimize_in_box(flat, start, 100), start) and len(calls) <= 100
+    assert torch.equal(minimize_in_box(flat, start, 100), start) and len(calls) == 1
     assert torch.equal(minimize_in_box(flat, torch.full((3,), 7.0), 1), torch.ones(3))  # the start is put into the box
+
+
+def test_it_stops_at_the_minimum_and_in_the_corner():
+    def counted(function):
+        calls = []
+        found = minimize_in_box(lambda x: (calls.append(1), function(x))[1], torch.tensor([0.3, 0.6, 0.9]), 500)
+        return found, len(calls)
+
+    found, calls = counted(lambda x: (float(-x.sum()), -torch.ones_like(x)))  # the minimum is a corner of the box
+    assert torch.equal(found, torch.ones(3)) and calls < 20
+    found, calls = counted(lambda x: (float((x - 0.5).square().sum()), 2 * (x - 0.5)))
+    assert torch.allclose(found, torch.full((3,), 0.5)) and calls < 20
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e8, 1e12])
+def test_the_scale_of_the_function_does_not_matter(scale):
+    """Pairs of a large curvature used to be forgotten, and L-BFGS became steepest descent."""
+    function, n = quadratic()
+    start = torch.full((n,), 0.5, dtype=torch.float64)
+    plain, scaled = (minimize_in_box(lambda x, s=s: tuple(s * v for v in function(x)), start, 60) for s in (1.0, scale))
+    assert function(scaled)[0] == pytest.approx(function(plain)[0], rel=1e-3)
 
 
 def test_the_two_loop_recursion_equals_the_bfgs_formula():
