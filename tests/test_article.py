@@ -125,7 +125,7 @@ def test_unknown_layers_are_refused(cnn):
 
 def test_transparent_layers_pass_their_input_on():
     features = torch.rand(1, 4, 5, 5)
-    for layer in (ContentLoss(torch.rand(1, 4, 5, 5)), StyleLoss(torch.rand(1, 4, 7, 3))):
+    for layer in (ContentLoss(torch.rand(1, 4, 5, 5, requires_grad=True)), StyleLoss(torch.rand(1, 4, 7, 3, requires_grad=True))):
         assert layer(features) is features and layer.loss > 0 and not layer.target.requires_grad
     same = StyleLoss(features)
     same(features)

@@ -25,6 +25,9 @@ def decoders() -> dict[int, Decoder]:
     made = {k + 1: Decoder(layer).requires_grad_(False) for k, layer in enumerate(LAYERS)}
     for parameter in (p for decoder in made.values() for p in decoder.parameters() if p.ndim == 4):
         torch.nn.init.kaiming_normal_(parameter)  # else their pictures are flat, and there is nothing but rounding to whiten
+    for decoder in made.values():
+        decoder.conv1_1.weight.mul_(0.1)
+        decoder.conv1_1.bias.fill_(0.5)
     return made
 
 
@@ -230,3 +233,44 @@ def test_no_float64_is_asked_of_the_features_own_device():
         nst.colour.coral(torch.rand(1, 3, 5, 5), torch.rand(1, 3, 6, 6))
     doubles = [k for k, name in enumerate(asked) if name == "double"]
     assert doubles and all(asked[k - 1] == "cpu" for k in doubles)
+
+
+def test_levels_are_matched_in_the_order_asked_for(encoder: nst.VGG19, decoders: dict):
+    x, style = torch.rand(1, 3, 48, 64), torch.rand(1, 3, 48, 48)
+    settings = {"encoder": encoder, "decoders": decoders}
+    upwards = wct.stylize(x, style, levels=(1, 2), **settings)
+    one_by_one = wct.stylize(wct.stylize(x, style, levels=[1], **settings), style, levels=[2], **settings)
+    torch.testing.assert_close(upwards, one_by_one, atol=1e-3, rtol=1e-3)
+    assert not torch.allclose(upwards, wct.stylize(x, style, levels=(2, 1), **settings), atol=0.05)
+
+
+def test_the_default_is_the_papers(encoder: nst.VGG19, decoders: dict):
+    x, style, settings = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 40, 40), {"encoder": encoder, "decoders": decoders}
+    expected = wct.stylize(x, style, alpha=0.6, levels=(5, 4, 3, 2, 1), **settings)
+    torch.testing.assert_close(wct.stylize(x, style, **settings), expected)
+    assert not torch.allclose(wct.stylize(x, style, alpha=1.0, **settings), expected, atol=0.05)
+
+
+def test_a_texture_is_noise_painted_over_and_over(encoder: nst.VGG19, decoders: dict):
+    style, settings = torch.rand(1, 3, 40, 40), {"encoder": encoder, "decoders": decoders}
+    x = torch.rand(1, 3, 33, 40, generator=torch.Generator().manual_seed(7))
+    for _ in range(3):
+        x = wct.stylize(x, style, alpha=1.0, **settings)
+    torch.testing.assert_close(wct.synthesize(style, (33, 40), seed=7, **settings), x, atol=1e-3, rtol=1e-3)
+    once = wct.synthesize(style, (33, 40), passes=1, seed=7, **settings)
+    assert once.shape == x.shape and not torch.allclose(once, x, atol=0.05)
+
+
+def test_a_level_by_its_formula(encoder: nst.VGG19, decoders: dict):
+    x, style = torch.rand(1, 3, 48, 64), torch.rand(1, 3, 48, 48)
+    with torch.no_grad():
+        features, target = (encoder(p, ["relu3_1"])["relu3_1"] for p in (x, style))
+        expected = decoders[3](0.7 * features + 0.3 * whiten_and_colour(features, target)).clamp(0, 1)
+    made = wct.stylize(x, style, alpha=0.3, levels=[3], encoder=encoder, decoders=decoders)
+    torch.testing.assert_close(made, expected, atol=1e-3, rtol=1e-3)
+
+
+def test_pictures_are_grown_before_they_are_read(encoder: nst.VGG19, decoders: dict):
+    x, style, settings = torch.rand(1, 3, 41, 35), torch.rand(1, 3, 33, 40), {"encoder": encoder, "decoders": decoders}
+    whole = wct.stylize(padded(x), padded(style), levels=[2], **settings)[..., :41, :35]
+    torch.testing.assert_close(wct.stylize(x, style, levels=[2], **settings), whole)
