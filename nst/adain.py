@@ -8,6 +8,7 @@ AdaIN takes the pair from the features of a style picture instead: any style, wi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -15,10 +16,12 @@ from torch import Tensor, nn
 from nst import losses, networks
 from nst.arguments import check_share
 from nst.controls import StyleMix, in_colours
-from nst.datasets import Batch
 from nst.decoders import Decoder, padded
 from nst.images import check_picture
 from nst.vgg import VGG19
+
+if TYPE_CHECKING:  # torchvision, which crops pictures, takes a second to import
+    from nst.datasets import Batch
 
 LAYER = "relu4_1"
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")

@@ -83,7 +83,7 @@ def check_masks(masks: Sequence[Tensor], count: int, content: Tensor) -> list[Te
         if mask.shape[-2:] != content.shape[-2:] or mask.numel() != mask.shape[-2:].numel():
             expected = tuple(content.shape[-2:])
             raise ValueError(f"masks[{k}]: expected the content's size {expected}, got the shape {tuple(mask.shape)}")
-        if not torch.isfinite(mask).all() or mask.min() < 0 or mask.max() > 1:
+        if not ((mask >= 0) & (mask <= 1)).all():  # nor where it is NaN
             raise ValueError(f"masks[{k}]: expected values from 0 to 1")
         checked.append(mask.reshape(1, 1, *content.shape[-2:]))
     if not sum(mask.sum() for mask in checked):

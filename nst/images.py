@@ -96,7 +96,7 @@ def save_image(picture: Tensor, path: str | os.PathLike) -> None:
     path = Path(path)
     picture = check_picture(picture[None] if isinstance(picture, Tensor) and picture.ndim == 3 else picture, "picture", one=True)
     format = Image.registered_extensions().get(path.suffix.lower())
-    if format not in Image.SAVE:  # Pillow reads more kinds than it writes
+    if format not in FORMATS or format not in Image.SAVE:  # what is written here can be read here
         raise ValueError(f"{path}: unknown picture suffix {path.suffix!r}: expected .png, .jpg, .webp, …")
     pixels = (picture[0].detach().cpu().float().clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()  # (H, W, 3)
     with written_whole(path) as aside:

@@ -142,7 +142,7 @@ def _direction(x: Tensor, gradient: Tensor, memory: Memory, bands: Bands | None)
     """A descent direction on the pixels that are free to move: those at 0 or 1 may only come back in."""
     free = ~((x <= 0) & (gradient > 0) | (x >= 1) & (gradient < 0))
     direction = -inverse_hessian_times(gradient * free, memory, bands) * free if memory else None
-    if direction is None or (direction * gradient).sum() >= 0:
+    if direction is None or not (direction * gradient).sum() < 0:  # nor where it is NaN
         memory.clear()
         if bands:
             bands.pairs.clear()

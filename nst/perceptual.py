@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from nst import losses
 from nst.arguments import check_choice, check_number
-from nst.datasets import Batch
 from nst.images import check_picture, resize
+
+if TYPE_CHECKING:  # torchvision, which crops pictures, takes a second to import
+    from nst.datasets import Batch
 
 STYLE_SIZE = 256  # the style's shorter side, whatever the crops: a Gram matrix has no position, but a stroke has a size
 

@@ -194,3 +194,63 @@ def test_content_may_be_compared_at_shallower_layers_too(encoder: nst.VGG19):
     torch.testing.assert_close(parts["content"], by_hand)
     with pytest.raises(ValueError, match="content_weights: expected layers among relu1_1, .* got relu4_2"):
         AdaINLoss(content_weights={"relu4_2": 1.0})
+
+
+class FixedEncoder(torch.nn.Module):
+    """Features are what one says they are: the picture itself, times two at each deeper layer."""
+
+    def forward(self, pictures, layers):
+        return {layer: pictures * 2 ** int(layer[4]) for layer in layers}
+
+
+def test_each_part_of_the_loss_by_its_formula():
+    """In numpy, with weights that are not 1: eq. 12 and 13, and what lies outside [0, 1]."""
+    content, style = torch.rand(2, 3, 6, 5), torch.rand(2, 3, 6, 5)
+    parts = AdaINLoss(2.0, 3.0)(lambda features: features / 4, FixedEncoder(), Batch(content, style, []), 0)
+    c, s, over = content.double().numpy() * 16, style.double().numpy(), {"axis": (2, 3), "keepdims": True}
+
+    def std(x):
+        return np.sqrt(x.var(**over) + 1e-5)
+
+    target = std(16 * s) * (c - c.mean(**over)) / std(c) + (16 * s).mean(**over)
+    output = target / 4
+    styles = []
+    for k in range(1, 5):
+        f, g = 2**k * output, 2**k * s
+        styles.append((((f.mean(**over) - g.mean(**over)) ** 2 + (std(f) - std(g)) ** 2).mean()) / (std(g) ** 2).mean())
+    assert float(parts["content"]) == pytest.approx(((16 * output - target) ** 2).mean() / target.var(), rel=1e-4)
+    assert float(parts["style"]) == pytest.approx(2 * sum(styles) / 4, rel=1e-4)
+    assert float(parts["range"]) == pytest.approx(3 * ((output - output.clip(0, 1)) ** 2).mean(), rel=1e-4)
+
+
+def test_statistics_loss_sees_the_spread():
+    y = torch.randn(1, 3, 40, 40, dtype=torch.float64)
+    y = y - y.mean((2, 3), keepdim=True)
+    assert float(statistics_loss(3 * y, y)) == pytest.approx(4, rel=1e-4)  # (3 - 1)^2 std^2 / std^2, and the means are 0
+
+
+def test_a_picture_is_grown_before_and_cropped_after(encoder: nst.VGG19, decoder: Decoder):
+    """Grown to the right and below: what is kept is the upper left corner."""
+    content, style = torch.rand(1, 3, 41, 35), torch.rand(1, 3, 40, 40)
+    whole = adain.stylize(padded(content), style, encoder=encoder, decoder=decoder)
+    torch.testing.assert_close(adain.stylize(content, style, encoder=encoder, decoder=decoder), whole[..., :41, :35])
+
+
+def test_content_outside_the_range_counts_as_its_border(encoder: nst.VGG19, decoder: Decoder):
+    content, style = 2 * torch.rand(1, 3, 40, 40) - 0.5, 2 * torch.rand(1, 3, 40, 40) - 0.5
+    networks = {"encoder": encoder, "decoder": decoder}
+    made = adain.stylize(content, style, **networks)
+    torch.testing.assert_close(made, adain.stylize(content.clamp(0, 1), style.clamp(0, 1), **networks))
+
+
+def test_a_mask_gives_its_style_the_statistics_of_its_place(encoder: nst.VGG19, decoder: Decoder):
+    """Written out for a size that has to be grown: features within the mask, transformed by their own statistics there."""
+    content, styles, left = torch.rand(1, 3, 41, 40), [torch.rand(1, 3, 40, 40) for _ in range(2)], torch.zeros(1, 1, 41, 40)
+    left[..., :16] = 1
+    with torch.no_grad():
+        x, *targets = (encoder(padded(p), ["relu4_1"])["relu4_1"] for p in (content, *styles))
+        small = [torch.nn.functional.avg_pool2d(padded(m), 8) for m in (left, 1 - left)]
+        features = x + sum(m * (adaptive_instance_norm(x, t, m) - x) for m, t in zip(small, targets, strict=True))
+        expected = decoder(features)[..., :41, :40].clamp(0, 1)
+    made = adain.stylize(content, styles, masks=[left, 1 - left], encoder=encoder, decoder=decoder)
+    torch.testing.assert_close(made, expected, atol=1e-4, rtol=1e-4)

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import nst
 from nst.article import ContentLoss, StyleLoss, get_style_model_and_losses
 
 
@@ -67,14 +68,51 @@ def test_the_model_is_cut_after_its_last_loss_and_names_its_layers(cnn):
 
 
 def test_in_place_relus_do_not_overwrite_what_a_loss_has_read(cnn):
-    picture = torch.rand(1, 3, 16, 16)
+    """Neither the targets, which are read while the model is built, nor the features, which are looked at after a run."""
+    picture, x = torch.rand(1, 3, 16, 16), torch.rand(1, 3, 16, 16)
     in_place = nn.Sequential(*[nn.ReLU(inplace=True) if isinstance(m, nn.ReLU) else m for m in cnn])
-    traces = []
-    for net in (cnn, in_place):
-        model, style_losses, _ = get_style_model_and_losses(net, torch.zeros(3), torch.ones(3), picture, picture)
-        model(torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(1)))
-        traces.append([s.loss.item() for s in style_losses])
-    assert traces[0] == traces[1]
+    models = [get_style_model_and_losses(net, torch.zeros(3), torch.ones(3), picture, picture) for net in (cnn, in_place)]
+    seen = []
+    for model, style_losses, content_losses in models:
+        for layer in content_losses:
+            layer.register_forward_hook(lambda module, inputs, output: seen.append(output))
+        model(x)
+        seen.append([layer.loss.item() for layer in (*style_losses, *content_losses)])
+        seen.append(content_losses[0].target)
+    assert torch.equal(seen[0], seen[3]) and seen[1] == seen[4] and torch.equal(seen[2], seen[5])
+    assert float(seen[2].min()) < 0  # before the ReLU
+
+
+def test_no_layer_runs_that_no_loss_needs(cnn):
+    calls, picture = [], torch.rand(1, 3, 8, 8)
+    for layer in cnn:
+        if isinstance(layer, nn.Conv2d):
+            layer.register_forward_hook(lambda *_: calls.append(1))
+    get_style_model_and_losses(cnn, torch.zeros(3), torch.ones(3), picture, picture, ["conv_2"], ["conv_1"])
+    assert len(calls) == 4  # two convolutions, two pictures
+    encoder, small = nst.VGG19.load("lite"), torch.rand(1, 3, 16, 16)  # conv5_1 would need 32 px
+    model, _, _ = get_style_model_and_losses(encoder.sequential(), encoder.mean, encoder.std, small, small)
+    assert torch.isfinite(model(small)).all()
+
+
+def test_a_batch_norms_statistics_stay_the_callers(cnn):
+    with_norms = nn.Sequential(cnn[0], nn.BatchNorm2d(4), *cnn[1:]).train()
+    before = {k: v.clone() for k, v in with_norms.state_dict().items()}
+    picture = torch.rand(1, 3, 16, 16)
+    model, _, _ = get_style_model_and_losses(with_norms, torch.zeros(3), torch.ones(3), picture, picture)
+    model(picture)
+    assert "bn_1" in dict(model.named_children())
+    assert all(torch.equal(v, before[k]) for k, v in with_norms.state_dict().items())
+
+
+def test_the_targets_move_with_the_model(cnn):
+    picture = torch.rand(1, 3, 16, 16)
+    model, style_losses, content_losses = get_style_model_and_losses(cnn, torch.zeros(3), torch.ones(3), picture, picture)
+    assert len(list(model.buffers())) == 2 + len(style_losses) + len(content_losses)
+    model.double()(picture.double())
+    assert all(layer.loss.dtype == torch.float64 for layer in (*style_losses, *content_losses))
+    model.to("meta")(picture.to("meta"))
+    assert all(layer.loss.device.type == "meta" for layer in (*style_losses, *content_losses))
 
 
 def test_unknown_layers_are_refused(cnn):
@@ -87,7 +125,7 @@ def test_unknown_layers_are_refused(cnn):
 
 def test_transparent_layers_pass_their_input_on():
     features = torch.rand(1, 4, 5, 5)
-    for layer in (ContentLoss(torch.rand(1, 4, 5, 5)), StyleLoss(torch.rand(1, 4, 7, 3))):
+    for layer in (ContentLoss(torch.rand(1, 4, 5, 5, requires_grad=True)), StyleLoss(torch.rand(1, 4, 7, 3, requires_grad=True))):
         assert layer(features) is features and layer.loss > 0 and not layer.target.requires_grad
     same = StyleLoss(features)
     same(features)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from scipy.linalg import sqrtm
 from skimage.color import rgb2yiq
 
 import nst
@@ -47,3 +48,26 @@ def test_keep_color_takes_one_channel_of_yiq():
     for k in (1, 2):
         np.testing.assert_allclose(yiq[:, k][inside], own[:, k][inside], atol=1e-3)
     assert inside.float().mean() > 0.5
+
+
+def test_coral_of_correlated_colours():
+    """White noise would not tell the order of the two roots: there they commute."""
+    def colours(seed, *size):
+        generator = torch.Generator().manual_seed(seed)
+        mixture = torch.eye(3) + torch.rand(3, 3, generator=generator, dtype=torch.float64)
+        noise = torch.randn(1, 3, *size, generator=generator, dtype=torch.float64).clamp(-3, 3)
+        return 0.5 + 0.04 * torch.einsum("ij,bjhw->bihw", mixture, noise)
+
+    style, content = colours(0, 31, 22), colours(1, 60, 70)
+    made = coral(style, content)
+    np.testing.assert_allclose(np.cov(made[0].flatten(1)), np.cov(content[0].flatten(1)), atol=1e-12)
+    np.testing.assert_allclose(made[0].flatten(1).mean(1), content[0].flatten(1).mean(1), atol=1e-12)
+    root = [np.real(sqrtm(np.cov(picture[0].flatten(1)))) for picture in (content, style)]
+    pixels = style[0].flatten(1).numpy()
+    by_hand = root[0] @ np.linalg.inv(root[1]) @ (pixels - pixels.mean(1, keepdims=True))
+    np.testing.assert_allclose(made[0].flatten(1), by_hand + content[0].flatten(1).mean(1)[:, None].numpy(), atol=1e-10)
+
+
+def test_keep_color_of_pictures_that_are_learned():
+    content, painted = torch.rand(1, 3, 5, 6).requires_grad_(), torch.rand(1, 3, 5, 6).requires_grad_()
+    assert not keep_color(painted, content).requires_grad

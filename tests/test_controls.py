@@ -65,6 +65,9 @@ HALF = torch.full((16, 16), 0.5)
         ({"style": PICTURE, "masks": [torch.rand(8, 8)]}, r"masks\[0\]: expected the content's size \(16, 16\)"),
         ({"style": PICTURE, "masks": [2 * torch.ones(16, 16)]}, r"masks\[0\]: expected values from 0 to 1"),
         ({"style": PICTURE, "masks": [torch.full((16, 16), float("nan"))]}, r"masks\[0\]: expected values from 0 to 1"),
+        ({"style": PICTURE, "masks": [-0.1 * torch.ones(16, 16)]}, r"masks\[0\]: expected values from 0 to 1"),
+        ({"style": [PICTURE] * 2, "masks": [HALF, 3 * HALF]}, r"masks\[1\]: expected values from 0 to 1"),
+        ({"style": PICTURE, "masks": [torch.rand(2, 16, 16)]}, r"masks\[0\]: expected the content's size"),
         ({"style": PICTURE, "masks": [torch.zeros(16, 16)]}, "all of them are empty"),
         ({"style": PICTURE, "masks": [HALF], "style_weights": [1]}, "one of them"),
     ],
@@ -77,3 +80,47 @@ def test_bad_mixtures(arguments: dict, said: str):
 def test_bad_color():
     with pytest.raises(ValueError, match="preserve_color='lab'"):
         in_colours(lambda content, mix: content, PICTURE, StyleMix.of(PICTURE, PICTURE), "lab", torch.device("cpu"))
+
+
+def second(features, style, mask):
+    return style
+
+
+def test_no_weights_are_equal_weights():
+    styles = [torch.rand(1, 3, 8, 8)] * 2
+    for weights in (None, [1, 1], [0.25, 0.25]):
+        mix = StyleMix.of(torch.rand(1, 3, 8, 8), styles, style_weights=weights)
+        assert mix.weights == [0.5, 0.5] and mix.masks is None
+        assert float(mix.blend(torch.zeros(1), [torch.tensor(1.0), torch.tensor(4.0)], second)) == 2.5
+
+
+def test_half_a_mask_is_half_the_style():
+    content = torch.rand(1, 3, 32, 32)
+    mix = StyleMix.of(content, torch.rand(1, 3, 8, 8), masks=[torch.full((32, 32), 0.5)])
+    made = mix.blend(torch.full((1, 2, 4, 4), 2.0), [torch.full((1, 2, 4, 4), 6.0)], second)
+    torch.testing.assert_close(made, torch.full((1, 2, 4, 4), 4.0))
+
+
+def test_each_mask_changes_the_contents_own_features():
+    """Not what the mask before has made of them: overlapping masks share, whatever their order."""
+    content, a, b = torch.rand(1, 3, 32, 32), torch.full((32, 32), 0.3), torch.full((32, 32), 0.6)
+    seen = []
+
+    def doubled(features, style, mask):
+        seen.append(float(mask.mean()))
+        return features * style
+
+    mix = StyleMix.of(content, [torch.rand(1, 3, 8, 8)] * 2, masks=[a, b])
+    made = mix.blend(torch.ones(1, 2, 4, 4), [torch.tensor(2.0), torch.tensor(5.0)], doubled)
+    torch.testing.assert_close(made, torch.full((1, 2, 4, 4), 1 + 0.3 * 1 + 0.6 * 4))
+    assert seen == pytest.approx([0.3, 0.6])
+
+
+def test_masks_are_pooled_over_the_grown_picture():
+    """A mask of 40 x 32 on features of 48 x 32 / 8: the lowest row of features mirrors the picture's end."""
+    mask = torch.arange(40.0)[:, None].expand(40, 32) / 40
+    mix = StyleMix.of(torch.rand(1, 3, 40, 32), torch.rand(1, 3, 8, 8), masks=[mask])
+    made = mix.blend(torch.zeros(1, 1, 6, 4), [torch.ones(1, 1, 6, 4)], second)
+    rows = [*range(40), *range(38, 30, -1)]
+    by_hand = [sum(rows[8 * k : 8 * k + 8]) / 8 / 40 for k in range(6)]
+    torch.testing.assert_close(made[0, 0, :, 0], torch.tensor(by_hand))

@@ -119,7 +119,8 @@ def test_identity_tells_data_apart(folder: Path, tmp_path: Path):
     assert one == Crops(files, **plain).identity == json.loads(json.dumps(one))
     moved = shutil.copytree(folder, tmp_path / "moved", ignore=lambda *_: ["moved"])
     assert Crops(picture_files(moved), **plain).identity == one
-    others = [{"size": 24}, {"size": lambda step: 16 if step < 9 else 24}, {"read": 40}, {"zoom": 0.6}, {"colour": 1.0}, {"seed": 1}]
+    others = [{"size": 24}, {"size": lambda step: 16 if step < 9 else 24}, {"read": 40}, {"zoom": 0.6}, {"colour": 1.0},
+              {"seed": 1}]  # fmt: skip
     assert all(Crops(files, **{**plain, **other}).identity != one for other in others)
     assert Crops(files[1:], **plain).identity != one != Crops(files[::-1], **plain).identity
     pairs = Pairs(Crops(files, **plain), Crops(files, **plain)).identity

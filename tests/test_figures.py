@@ -58,6 +58,10 @@ def test_wrong_arguments_are_named():
         figures.show()
     with pytest.raises(ValueError, match="titles: expected one for each of the 2"):
         figures.show(torch.rand(1, 3, 4, 4), torch.rand(1, 3, 4, 4), titles=["a"])
+    with pytest.raises(ValueError, match="channels is empty"):
+        figures.feature_maps(torch.rand(1, 3, 4, 4), [])
+    with pytest.raises(ValueError, match="grams is empty"):
+        figures.gram_view({})
     for wrong in (torch.rand(2, 3, 4, 4), torch.rand(4, 4), "a.jpg"):
         with pytest.raises(ValueError, match="pictures: expected tensors"):
             figures.show(wrong)

@@ -1,6 +1,7 @@
 """Gatys' method: the loss written out, what the optimiser may and may not do, interrupts, recipes, bad input."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -68,15 +69,45 @@ def test_the_loss_falls_and_the_best_picture_comes_back(encoder, pair, optimizer
 
     def note(step, parts, picture):
         assert step == len(trace) + 1 and relative(parts["total"], parts["content"] + parts["style"] + parts["tv"]) < 1e-5
-        trace.append(parts["total"]), pictures.append(picture)
+        trace.append(parts["total"])
+        pictures.append((picture, picture.clone()))  # as it was when its losses were told
 
     config = replace(SMALL, optimizer=optimizer, start=start)
     before = content.clone(), style.clone()
     result = stylize(content, style, config=config, encoder=encoder, callback=note)
     assert len(trace) == 12 and min(trace) < 0.9 * trace[0]
-    assert torch.equal(result, pictures[trace.index(min(trace))])
+    assert torch.equal(result, pictures[trace.index(min(trace))][1])
+    assert all(torch.equal(kept, then) for kept, then in pictures)  # nobody paints over what the callback keeps
     assert result.shape == content.shape and float(result.min()) >= 0 and float(result.max()) <= 1
     assert torch.equal(content, before[0]) and torch.equal(style, before[1])
+
+
+def test_adam_never_diverges(encoder, pair):
+    """Steps of half the range make the loss rise; what comes back is the best picture, and its loss is the one that was told."""
+    content, style = pair
+    trace, config = [], replace(SMALL, optimizer="adam", learning_rate=0.5, evaluations=8)
+    result = stylize(content, style, config=config, encoder=encoder, callback=lambda i, parts, p: trace.append(parts["total"]))
+    assert max(trace) > 2 * min(trace)
+    assert relative(Objective(config, encoder, content, style)(result)["total"], min(trace)) < 1e-5
+    once = replace(config, evaluations=1)
+    assert torch.equal(stylize(content, style, config=once, encoder=encoder), content)  # one evaluation: of the content
+
+
+def test_noise_is_drawn_at_the_first_scale(encoder):
+    """Made smaller, noise is grey: of a standard deviation of 0.06 in place of 0.29."""
+    first = []
+    config = replace(SMALL, start="noise", scales=2, evaluations=1)
+    stylize(torch.rand(1, 3, 128, 128), torch.rand(1, 3, 128, 128), config=config, encoder=encoder,
+            callback=lambda i, parts, p: first.append(p))  # fmt: skip
+    assert first[0].shape[-2:] == (64, 64) and float(first[0].std()) == pytest.approx(12**-0.5, rel=0.02)
+
+
+def test_a_picture_that_is_its_own_style_needs_no_search(encoder, pair):
+    content, _ = pair
+    steps = []
+    config = replace(SMALL, evaluations=60)
+    stylize(content, content, config=config, encoder=encoder, callback=lambda step, parts, p: steps.append(parts["total"]))
+    assert steps == [0.0]
 
 
 def test_the_same_seed_gives_the_same_picture(encoder, pair):
@@ -168,6 +199,9 @@ def test_recipes_state_the_published_numbers():
     ({"scales": 1.5}, "scales=1.5"), ({"style_weight": -1}, "style_weight=-1"),
     ({"content_weight": float("nan")}, "content_weight=nan"),
     ({"style_form": "l1"}, "style_form='l1'"), ({"style_layer_weights": (1.0,)}, "one weight for each of the 5"),
+    ({"learning_rate": -1}, "learning_rate=-1"), ({"style_layer_weights": (-1.0,) * 5}, "style_layer_weights\\[0\\]=-1.0"),
+    ({"evaluations": True}, "evaluations=True"), ({"style_weight": "much"}, "style_weight='much'"),
+    ({"style_layers": ()}, "style_layers is empty"), ({"content_layers": ()}, "content_layers is empty"),
 ])  # fmt: skip
 def test_a_wrong_recipe_is_refused_by_name(change, words):
     with pytest.raises(ValueError, match=words.replace("(", r"\(")):
@@ -183,7 +217,7 @@ def test_bad_pictures_are_refused_by_name(encoder, pair):
         (content[0], ValueError, "content: expected the shape"),
         ((content * 255).to(torch.uint8), TypeError, "content: expected floats"),
         ("a.jpg", TypeError, "content: expected a tensor"),
-        (torch.rand(2, 3, 48, 48), ValueError, "batch of 2"),
+        (torch.rand(2, 3, 48, 48), ValueError, "content: expected one picture.*batch of 2"),
         (torch.rand(1, 3, 1, 1), ValueError, "1 x 1 px is too small"),
         (torch.rand(1, 3, 20, 90), ValueError, "90 x 20 px is too small for relu5_1: it needs at least 32 px"),
     )
@@ -192,6 +226,9 @@ def test_bad_pictures_are_refused_by_name(encoder, pair):
             stylize(bad, style, config=SMALL, encoder=encoder)
     with pytest.raises(ValueError, match="style: holds NaN"):
         stylize(content, nan, config=SMALL, encoder=encoder)
+    for path in ("a.jpg", Path("a.jpg"), 3):
+        with pytest.raises(TypeError, match="style: expected a picture .*load_image reads a file"):
+            stylize(content, path, config=SMALL, encoder=encoder)
     with pytest.raises(ValueError, match="start: expected the content's shape"):
         stylize(content, style, config=SMALL, encoder=encoder, start=torch.rand(1, 3, 40, 40))
     with pytest.raises(ValueError, match="unknown layer 'relu9_9'"):

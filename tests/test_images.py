@@ -2,6 +2,7 @@
 
 import io
 import os
+import warnings
 
 import numpy as np
 import pytest
@@ -87,6 +88,54 @@ def test_sixteen_bits_are_scaled_not_clipped(tmp_path):
         assert torch.allclose(load_image(tmp_path / f"a.{suffix}")[0, 0, 0], torch.tensor([0, 10 / 255, 1]))
 
 
+def test_sixteen_bits_may_be_transparent(tmp_path):
+    """A 16-bit grey PNG names one value that is seen through (tRNS), as its 8-bit twin does."""
+    values = np.array([[0, 257 * 10, 65535]], np.uint16)
+    Image.fromarray(values).save(tmp_path / "16.png", transparency=257 * 10)
+    Image.fromarray((values // 257).astype(np.uint8)).save(tmp_path / "8.png", transparency=10)
+    for name in ("16.png", "8.png"):
+        assert load_image(tmp_path / name)[0, 0, 0].tolist() == [0, 1, 1], name
+
+
+def test_thirty_two_bits_are_refused(tmp_path):
+    """Nobody knows whether they go to 255, 65,535 or 2^31."""
+    Image.fromarray(np.array([[0, 255, 2**31 - 1]], np.int32)).save(tmp_path / "deep.tif")
+    with pytest.raises(ValueError, match=r"deep\.tif.*32-bit pixels of unknown range"):
+        load_image(tmp_path / "deep.tif")
+
+
+def test_postscript_is_not_executed(tmp_path, monkeypatch):
+    """Pillow would hand it to Ghostscript, whatever the file is called."""
+    called = []
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", lambda *args, **kwargs: called.append(args))
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.eps")
+    (tmp_path / "a.eps").rename(tmp_path / "photo.jpg")
+    with pytest.raises(ValueError, match=r"photo\.jpg: cannot be read as a picture"):
+        load_image(tmp_path / "photo.jpg")
+    assert called == []
+
+
+def test_an_enlargement_bomb_is_refused(tmp_path):
+    """A strip of one pixel by 3,000 would be 64 x 192,000 at size=64; a longer one fills any memory."""
+    Image.new("L", (1, 30_000)).save(tmp_path / "strip.png")
+    with pytest.raises(ValueError, match=r"strip\.png.*256 x 7680000 pixels are more"):
+        load_image(tmp_path / "strip.png", 256)
+    assert load_image(tmp_path / "strip.png").shape == (1, 3, 30_000, 1)
+    with pytest.raises(ValueError, match="pixels are more"):
+        resize(torch.rand(1, 3, 30_000, 1), 256)
+
+
+def test_reading_in_threads_leaves_the_warnings_as_they_are(tmp_path, photo):
+    Image.fromarray(photo).save(tmp_path / "a.png")
+    before = list(warnings.filters)
+    entered = []
+    real = warnings.catch_warnings.__enter__
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(warnings.catch_warnings, "__enter__", lambda self: (entered.append(1), real(self))[1])
+        load_image(tmp_path / "a.png")
+    assert entered == [] and warnings.filters == before
+
+
 def test_one_pixel_is_a_picture(tmp_path):
     Image.new("RGB", (1, 1), (51, 102, 255)).save(tmp_path / "a.png")
     assert torch.allclose(load_image(tmp_path / "a.png").flatten(), torch.tensor([0.2, 0.4, 1.0]))
@@ -164,8 +213,10 @@ def test_what_is_no_picture_is_not_saved(tmp_path, picture, error, words):
 
 
 def test_an_unknown_suffix_is_named(tmp_path):
-    with pytest.raises(ValueError, match=r"\.xyz"):
-        save_image(torch.rand(1, 3, 4, 4), tmp_path / "a.xyz")
+    for suffix in (".xyz", ".psd", ".cur", ".xpm", ".wmf", ""):  # Pillow reads some of these, and writes none
+        with pytest.raises(ValueError, match=f"unknown picture suffix '{suffix}'"):
+            save_image(torch.rand(1, 3, 4, 4), tmp_path / f"a{suffix}")
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):

@@ -1,10 +1,13 @@
 """Losses against the article's own definition, numpy, closed forms and finite differences."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
+import nst
 from nst import losses
 from nst.losses import content_loss, gram_matrix, style_loss, total_variation
 
@@ -92,6 +95,15 @@ def test_relative_forms_do_not_see_the_networks_scale():
     )
 
 
+@pytest.mark.parametrize("scale", [1e-6, 1e-3, 1e3])
+def test_relative_forms_do_not_see_a_small_scale_either(scale):
+    f, p = torch.rand(1, 3, 4, 5), torch.rand(1, 3, 4, 5)
+    small = style_loss(gram_matrix(scale * f), gram_matrix(scale * p))
+    assert torch.isclose(small, style_loss(gram_matrix(f), gram_matrix(p)), rtol=1e-3)
+    for form in ("relative", "batch"):
+        assert torch.isclose(content_loss(scale * f, scale * p, form), content_loss(f, p, form), rtol=1e-3)
+
+
 def test_losses_of_a_batch_are_the_mean_of_the_singles():
     f, p = torch.rand(3, 4, 5, 6), torch.rand(3, 4, 5, 6)
     for form in ("relative", "mean", "half_sum"):
@@ -135,3 +147,49 @@ def test_total_variation_by_hand():
     assert np.isclose(float(total_variation(picture)), (0 + 1 + 9) / 3 + (1 + 4 + 0 + 0) / 4)
     assert np.isclose(float(total_variation(picture, 1.0)), 4 / 3 + 3 / 4)
     assert float(total_variation(torch.rand(1, 3, 1, 1))) == 0
+    one = torch.rand(1, 3, 1, 1, requires_grad=True)
+    assert torch.autograd.grad(total_variation(one), one)[0].abs().sum() == 0
+
+
+def test_total_variation_of_half_precision_is_finite():
+    """The sum over 256 x 256 pixels is more than a float16 can hold."""
+    picture = torch.rand(1, 3, 256, 256)
+    assert float(total_variation(picture.half())) == pytest.approx(float(total_variation(picture)), rel=0.01)
+
+
+def test_range_penalty_by_hand():
+    assert float(losses.range_penalty(torch.tensor([-0.5, 0.3, 1.2, 1.0]))) == pytest.approx((0.25 + 0.04) / 4)
+
+
+def test_the_relative_style_of_a_batch_is_the_mean_of_ratios():
+    """Not the ratio of means: with targets of their own (masks) the two differ."""
+    g, a = torch.rand(2, 4, 4), torch.rand(2, 4, 4) * torch.tensor([1.0, 30.0]).view(2, 1, 1)
+    by_hand = np.mean([float(((g[k] - a[k]) ** 2).sum() / (a[k] ** 2).sum()) for k in range(2)])
+    assert float(style_loss(g, a)) == pytest.approx(by_hand, rel=1e-5)
+
+
+def test_layers_are_added_with_their_weights():
+    layers = ("relu1_1", "relu2_1")
+    config = nst.GatysConfig(content_layers=layers, style_layers=layers, content_weight=2.0, style_weight=3.0,
+                             style_layer_weights=(0.5, 4.0))  # fmt: skip
+    found, wanted = ({k: torch.rand(1, 3, 4, 5) for k in layers} for _ in range(2))
+    grams = {k: gram_matrix(torch.rand(1, 3, 4, 5)) for k in layers}
+    parts = losses.content_and_style(config, found, wanted, grams)
+    contents = [float(content_loss(found[k], wanted[k])) for k in layers]
+    styles = [float(style_loss(gram_matrix(found[k]), grams[k])) for k in layers]
+    assert float(parts["content"]) == pytest.approx(2 * sum(contents), rel=1e-5)
+    assert float(parts["style"]) == pytest.approx(3 * (0.5 * styles[0] + 4 * styles[1]), rel=1e-5)
+    plain = losses.content_and_style(replace(config, style_layer_weights=None), found, wanted, grams)
+    assert float(plain["style"]) == pytest.approx(3 * sum(styles), rel=1e-5)
+
+
+def test_region_weights_by_hand():
+    """A mask is averaged over each position's pixels, and its Gram matrix divided by the mask's own area."""
+    mask = torch.tensor([[1.0, 1, 0, 0], [1, 1, 0, 0], [1, 0, 0, 0], [1, 0, 0, 0]]).view(1, 1, 4, 4)
+    small = torch.tensor([[1.0, 0.0], [0.5, 0.0]])
+    found = losses.region_weights([mask, 1 - mask], torch.rand(1, 3, 2, 2))
+    torch.testing.assert_close(found[0, 0], (small / small.mean()).sqrt())
+    torch.testing.assert_close(found[1, 0], ((1 - small) / (1 - small).mean()).sqrt())
+    uneven = losses.region_weights([torch.arange(5.0).view(1, 1, 1, 5)], torch.rand(1, 3, 1, 2))  # 0 1 2 and 2 3 4
+    torch.testing.assert_close(uneven[0, 0, 0], torch.tensor([1 / 2, 3 / 2]).sqrt())
+    assert torch.isfinite(losses.region_weights([torch.zeros(1, 1, 4, 4)], torch.rand(1, 3, 2, 2))).all()

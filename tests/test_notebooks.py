@@ -181,6 +181,23 @@ def test_run_names_the_lessons_where_none_fits(course: Path, run: ModuleType):
         run.main(["7", "--folder", str(course)])
 
 
+def test_run_passes_over_a_lesson_that_is_gone(course: Path, run: ModuleType):
+    """run.json may tell of a lesson whose executed copy nobody has any more."""
+    assert run.main(["--folder", str(course), "--build", "built"]) == 0
+    record = json.loads(Path("built/run.json").read_text(encoding="utf-8"))
+    Path("built/run.json").write_text(json.dumps({"01_renamed": record["00_small"], **record}), encoding="utf-8")
+    assert run.main(["00", "--folder", str(course), "--build", "built"]) == 0
+    assert list(json.loads(Path("built/run.json").read_text(encoding="utf-8"))) == ["00_small"]
+
+
+def test_run_says_where_the_pictures_are_on_another_drive(run: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    def other_drive(path):
+        raise ValueError("path is on mount 'D:', start on mount 'C:'")
+
+    monkeypatch.setattr(run.os.path, "relpath", other_drive)
+    assert run.shown(tmp_path / "index.html") == str((tmp_path / "index.html").resolve())
+
+
 def test_normalise_keeps_what_a_reader_sees(run: ModuleType):
     text, noise = (new_output("stream", name=name, text="a") for name in ("stdout", "stderr"))
     slider, picture = (new_output("display_data", {kind: "…", "text/plain": "…"}) for kind in (run.WIDGET, "image/png"))

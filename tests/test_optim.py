@@ -1,12 +1,14 @@
 """The projected L-BFGS against scipy's L-BFGS-B, closed forms, and functions meant to break it."""
 
+from collections import deque
+
 import numpy as np
 import pytest
 import torch
 from scipy.optimize import minimize
 
 import nst
-from nst.optim import OPPONENTS, TRUST, Bands, inverse_hessian_times, minimize_in_box, remember
+from nst.optim import FIRST_STEP, OPPONENTS, TRUST, Bands, _direction, inverse_hessian_times, minimize_in_box, remember
 
 
 def quadratic(n=40, seed=0):
@@ -90,8 +92,29 @@ def test_a_minimum_and_a_flat_function_end_the_search():
         return 1.0, torch.zeros_like(x)
 
     start = torch.full((3,), 0.4)
-    assert torch.equal(minimize_in_box(flat, start, 100), start) and len(calls) <= 100
+    assert torch.equal(minimize_in_box(flat, start, 100), start) and len(calls) == 1
     assert torch.equal(minimize_in_box(flat, torch.full((3,), 7.0), 1), torch.ones(3))  # the start is put into the box
+
+
+def test_it_stops_at_the_minimum_and_in_the_corner():
+    def counted(function):
+        calls = []
+        found = minimize_in_box(lambda x: (calls.append(1), function(x))[1], torch.tensor([0.3, 0.6, 0.9]), 500)
+        return found, len(calls)
+
+    found, calls = counted(lambda x: (float(-x.sum()), -torch.ones_like(x)))  # the minimum is a corner of the box
+    assert torch.equal(found, torch.ones(3)) and calls < 20
+    found, calls = counted(lambda x: (float((x - 0.5).square().sum()), 2 * (x - 0.5)))
+    assert torch.allclose(found, torch.full((3,), 0.5)) and calls < 20
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e8, 1e12])
+def test_the_scale_of_the_function_does_not_matter(scale):
+    """Pairs of a large curvature used to be forgotten, and L-BFGS became steepest descent."""
+    function, n = quadratic()
+    start = torch.full((n,), 0.5, dtype=torch.float64)
+    plain, scaled = (minimize_in_box(lambda x, s=s: tuple(s * v for v in function(x)), start, 60) for s in (1.0, scale))
+    assert function(scaled)[0] == pytest.approx(function(plain)[0], rel=1e-3)
 
 
 def test_the_two_loop_recursion_equals_the_bfgs_formula():
@@ -257,3 +280,76 @@ def test_caution_scales_all_bands_and_goes_away():
     for _ in range(2):
         bands.heed(too_long=False)
     assert torch.allclose(bands.scales(), bold)
+
+
+# --- what a step may do -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_returned_is_the_lowest_point_seen(seed):
+    """Of a quartic: accepted losses only fall, so the last accepted point is the lowest of all that were tried."""
+    function, start = textures(seed, size=16)
+    seen = []
+
+    def counted(x):
+        seen.append(function(x)[0])
+        return function(x)
+
+    for budget in (7, 23, 50):
+        seen.clear()
+        assert function(minimize_in_box(counted, start, budget))[0] == min(seen)
+
+
+def test_a_step_that_falls_too_little_is_not_taken():
+    """Armijo: of what the gradient promises, at least a ten-thousandth has to come true."""
+    taken = []
+    for share in (0.5e-4, 2e-4):
+        start = torch.full((4,), 0.5, dtype=torch.float64)
+
+        def slow(x, start=start, share=share):  # its gradient says 1, and it falls by that share of it
+            return 1 - share * float((start - x).sum()), torch.ones_like(x)
+
+        found = minimize_in_box(slow, start, 3)
+        taken.append(not torch.equal(found, start))
+    assert taken == [False, True]
+
+
+def test_the_promise_is_that_of_the_projected_step():
+    """A step that the box cuts short promises only as much as is left of it."""
+    found = minimize_in_box(lambda x: (float(-x.sum()), -torch.ones_like(x)), torch.full((2,), 1 - 1e-7, dtype=torch.float64), 10)
+    assert torch.equal(found, torch.ones(2, dtype=torch.float64))
+
+
+def test_a_failed_search_forgets_and_begins_again():
+    function, n = quadratic(12)
+    calls = []
+
+    def stumbling(x):
+        calls.append(1)
+        loss, gradient = function(x)
+        return (float("inf") if 8 <= len(calls) < 16 else loss), gradient
+
+    start = torch.full((n,), 0.5, dtype=torch.float64)
+    found = minimize_in_box(stumbling, start, 400)
+    assert function(found)[0] <= function(minimize_in_box(function, start, 400))[0] * (1 + 1e-3) + 1e-9
+
+
+def test_a_direction_that_leads_uphill_is_given_up_with_all_that_made_it():
+    x, gradient = picture(0, 4, 4) * 0.5 + 0.25, picture(1, 4, 4) - 0.5
+    memory, bands = deque(maxlen=5), Bands(x, 5)
+    for k in range(2):
+        step = picture(2 + k, 4, 4) - 0.5
+        memory.append((step, 20 * step, 20 * step.square().sum()))
+        bands.learn(*memory[-1])
+    assert float((_direction(x, gradient, memory, bands) * gradient).sum()) < 0 and len(memory) == 2
+    memory.append((gradient, gradient, -gradient.square().sum()))  # a curvature that cannot be
+    direction = _direction(x, gradient, memory, bands)
+    assert not memory and not bands.pairs
+    torch.testing.assert_close(direction, -gradient * FIRST_STEP / gradient.abs().max())
+
+
+def test_pixels_at_the_border_move_inwards_only():
+    x = torch.tensor([0.0, 0.0, 1.0, 1.0, 0.5])
+    gradient = torch.tensor([2.0, -2.0, 2.0, -2.0, 4.0])
+    direction = _direction(x, gradient, deque(), None)
+    torch.testing.assert_close(direction, FIRST_STEP * torch.tensor([0.0, 0.5, -0.5, 0.0, -1.0]))

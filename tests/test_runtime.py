@@ -20,7 +20,7 @@ def test_the_device_can_be_chosen(monkeypatch):
     assert nst.device().type == expected
 
 
-@pytest.mark.parametrize("name", ["gpu", "cuda:99", "abacus"])
+@pytest.mark.parametrize("name", ["gpu", "cuda:99", "abacus", "hpu", "privateuseone", "meta"])
 def test_a_device_that_is_not_there_is_named(monkeypatch, name):
     monkeypatch.setenv("NST_DEVICE", name)
     with pytest.raises(ValueError, match=f"NST_DEVICE='{name}'"):
@@ -33,6 +33,20 @@ def test_a_seed_repeats_all_three_generators():
         nst.seed(7)
         draws.append((random.random(), float(np.random.rand()), float(torch.rand(1))))
     assert draws[0] == draws[1]
+
+
+def test_random_numbers_go_on_as_if_nothing_had_been():
+    def draws():
+        return random.random(), float(np.random.rand()), float(torch.rand(1))
+
+    nst.seed(7)
+    expected = draws(), draws()
+    nst.seed(7)
+    first = draws()
+    with runtime.random_state_kept():
+        nst.seed(8)
+        draws()
+    assert (first, draws()) == expected
 
 
 def test_profiles(monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import pickle
 import signal
@@ -14,15 +15,24 @@ from pathlib import Path
 
 import pytest
 import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 from torch import nn
 
 import nst
-from nst import training
+from nst import checkpoints, training
+from nst.adain import AdaINLoss
 from nst.datasets import Batch, Crops, offline_files
 from nst.perceptual import PerceptualConfig, PerceptualLoss
 from nst.training import TrainingConfig, samples, train
 from nst.transformer_net import TransformerNet
+
+
+@pytest.fixture(autouse=True)
+def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests compare bit by bit with a twin on the CPU; tests/test_devices.py trains on the accelerator."""
+    monkeypatch.setenv("NST_DEVICE", "cpu")
 
 
 class Noise:
@@ -71,6 +81,8 @@ def test_learning_rate():
     assert config.learning_rate_at(60) == pytest.approx(2.0)
     assert config.learning_rate_at(80) == pytest.approx(2.0 * (0.02 + 0.98 * 0.5))  # half way down half a cosine
     assert config.learning_rate_at(100) == pytest.approx(0.04)
+    fall = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (0.7 - 0.6) / 0.4))
+    assert config.learning_rate_at(70) == pytest.approx(2 * fall, rel=1e-14)  # in double precision
 
 
 def test_the_first_steps_are_adams():
@@ -168,6 +180,40 @@ def test_the_paper_variant_learns():
     model = TransformerNet(2, norm="batch", upsampling="transposed")
     trace = train(model, nn.Identity(), to_grey, Noise(), small(steps=60, learning_rate=1e-2))
     assert trace[-1]["grey"] < 0.5 * trace[0]["grey"]
+
+
+def test_the_callers_things_stay_as_they_are():
+    """The encoder, the random numbers, and Accelerate's state, which belongs to the whole process."""
+    encoder = nst.VGG19.load("lite").requires_grad_().train()
+    mine, models = Accelerator(mixed_precision="bf16", cpu=True), [net(), net()]
+    try:
+        nst.seed(1)
+        expected = torch.rand(3)
+        nst.seed(1)
+        train(models[0], encoder, to_features, Noise(), small(steps=2))
+        train(models[1], nn.Identity(), to_grey, Noise(), small(steps=1))
+        assert torch.equal(torch.rand(3), expected)
+        assert encoder.training and all(p.requires_grad for p in encoder.parameters())
+        assert mine.mixed_precision == "bf16" and mine.device.type == "cpu" and mine.num_processes == 1
+    finally:
+        AcceleratorState._reset_state(reset_partial_state=True)
+
+
+def test_the_device_is_the_one_that_was_asked_for(monkeypatch: pytest.MonkeyPatch):
+    """NST_DEVICE=cuda:1 trains there, not on cuda:0; here "meta" stands for it, which every machine has."""
+    monkeypatch.setenv("NST_DEVICE", "meta")
+    monkeypatch.setattr(training, "device", lambda: torch.device("meta"))
+    with training._accelerator(small(), None) as (accelerator, _):
+        assert accelerator.device == torch.device("meta")
+    assert "ACCELERATE_TORCH_DEVICE" not in os.environ
+    monkeypatch.undo()
+    assert len(run(small(steps=1))[0]) == 1  # and the next run is on the CPU again
+
+
+def test_no_bfloat16_where_accelerate_has_none(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(training, "is_bf16_available", lambda: False)
+    monkeypatch.setattr(training.time, "perf_counter", lambda: pytest.fail("probed all the same"))
+    assert training._precision("auto") == "no" and training._precision("bf16") == "bf16"
 
 
 def test_which_pictures_a_step_asks_for():
@@ -294,6 +340,52 @@ def test_another_loss_is_another_run(tmp_path: Path):
                  PerceptualLoss(PerceptualConfig.default(), encoder, style.flip(-1))):  # fmt: skip
         with pytest.raises(ValueError, match="step_000003: was trained with another (loss|style)"):
             train(net(), encoder, loss, data, config, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("loss", "data", "other"),
+    [
+        (AdaINLoss(0.01), Noise(), "loss"),  # the same kind, another weight
+        (AdaINLoss(10, content_weights={"relu3_1": 1.0}), Noise(), "loss"),
+        (to_grey, Noise(), "loss"),
+        (AdaINLoss(10), Crops(offline_files(), 32, read=40), "data"),
+    ],
+)
+def test_the_loss_and_the_data_make_the_run(tmp_path: Path, loss, data, other: str):
+    """Asked both ways: also a loss that says nothing of itself is not the one of before."""
+    encoder, style = nst.VGG19.load("lite"), Crops(offline_files(), 32, read=40, seed=1)
+
+    class Both:  # the noise has no styles
+        identity = getattr(data, "identity", "noise")
+
+        def __call__(self, step, positions):
+            batch = data(step, positions)
+            size = batch.content.shape[-1]
+            return Batch(torch.nn.functional.interpolate(batch.content, size=max(size, 32)), style(step, positions).content, [])
+
+    class Noisy(Both):
+        identity = "noise"
+
+        def __call__(self, step, positions):
+            return Batch(style(step, positions).content, style(step, positions).content, [])
+
+    class Whatever(nn.Conv2d):
+        def forward(self, x):
+            return super().forward(torch.nn.functional.interpolate(x, size=32))
+
+    torch.manual_seed(0)
+    config, model = small(steps=2), Whatever(128, 3, 1)
+    assert len(train(model, encoder, AdaINLoss(10), Noisy(), config, tmp_path)) == 2
+    assert len(train(model, encoder, AdaINLoss(10), Noisy(), config, tmp_path)) == 2  # the same run goes on
+    with pytest.raises(ValueError, match=f"step_000002: was trained with another {other}[;]"):
+        train(model, encoder, loss, Both(), config, tmp_path)
+
+
+def test_million_steps_are_seen(tmp_path: Path):
+    for step in ("step_999750", "step_1000000", "writing_step_1000250"):
+        (tmp_path / step).mkdir()
+    assert checkpoints.latest(tmp_path).name == "step_1000000"
+    assert [path.name for path in checkpoints.steps_in(tmp_path)] == ["step_999750", "step_1000000"]
 
 
 def test_half_a_checkpoint_is_never_used(tmp_path: Path):

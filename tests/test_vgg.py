@@ -1,5 +1,8 @@
 """The encoder against torchvision's vgg19 with the same weights, and its loaders on good and bad files."""
 
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -172,6 +175,49 @@ def test_the_real_checkpoint_is_reduced_once_and_its_digest_kept(tmp_path, monke
     assert [p.name for p in (tmp_path / "weights").iterdir() if p.suffix != ".lock"] == ["vgg19_imagenet.safetensors"]
     assert second.metadata["source_sha256"] == digest and second.padding == "zeros"
     assert torch.equal(first.conv5_1.weight, torchvision_vgg.features[28].weight)
+
+
+def test_two_processes_reduce_the_checkpoint_once(tmp_path, monkeypatch, checkpoint):
+    """Threads stand for processes: the lock is on a file, and knows no difference."""
+    monkeypatch.setenv("NST_CACHE", str(tmp_path))
+    monkeypatch.setattr(vgg, "IMAGENET_SHA256_PREFIX", weights.sha256(checkpoint)[:8])
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "vgg19-dcbb9e9d.pth").write_bytes(checkpoint.read_bytes())
+    with ThreadPoolExecutor(4) as pool:
+        files = {future.result() for future in [pool.submit(vgg.imagenet_file) for _ in range(4)]}
+    assert files == {tmp_path / "weights" / "vgg19_imagenet.safetensors"} and not list(tmp_path.rglob("*.pth"))
+
+
+def test_a_checkpoint_is_checked_before_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setenv("NST_CACHE", str(tmp_path))
+    monkeypatch.setattr(weights, "read_pth", lambda path: pytest.fail("read before it was checked"))
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "vgg19-dcbb9e9d.pth").write_bytes(b"something else")
+    with pytest.raises(ValueError, match="does not begin with dcbb9e9d"):
+        VGG19.load("imagenet")
+
+
+def test_a_mistyped_encoder_is_told_the_known_ones(tmp_path, checkpoint, full):
+    with pytest.raises(ValueError, match="unknown encoder 'imagnet': did you mean 'imagenet'"):
+        VGG19.load("imagnet")
+    (tmp_path / "vgg.pt").write_bytes(checkpoint.read_bytes())  # the other suffix of torch's checkpoints
+    assert VGG19.load(tmp_path / "vgg.pt").sha256 == full.sha256
+
+
+def test_only_what_is_asked_for_is_kept(lite):
+    """At conv5_1, with only relu5_1 wanted, the maps of the layers below are gone."""
+    alive, maps = [], []
+
+    def look(module, inputs, output):
+        maps.append(weakref.ref(output))
+        alive.append(sum(ref() is not None for ref in maps))
+
+    handles = [lite.get_submodule(n).register_forward_hook(look) for n in CONVOLUTIONS]
+    with torch.no_grad():
+        lite(torch.rand(1, 3, 32, 32), ["relu5_1"])
+    for handle in handles:
+        handle.remove()
+    assert max(alive) <= 2  # the one just made, and the one before it
 
 
 def test_a_checkpoint_of_another_digest_is_refused(tmp_path, monkeypatch, checkpoint):

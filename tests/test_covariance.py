@@ -1,0 +1,52 @@
+"""nst.covariance against numpy and scipy, and what it does with directions that are not there."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy.linalg import sqrtm
+
+from nst.covariance import CUT, mean_and_covariance, power_of
+
+
+def matrices(*diagonals: list[float]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Symmetric matrices (B, C, C) with these eigenvalues, and their eigenvectors."""
+    basis, _ = torch.linalg.qr(torch.randn(len(diagonals), len(diagonals[0]), len(diagonals[0]), dtype=torch.float64))
+    return basis @ torch.diag_embed(torch.tensor(diagonals, dtype=torch.float64)) @ basis.mT, basis
+
+
+def test_powers_are_scipys():
+    covariance, _ = matrices([1.0, 2.0, 5.0], [0.3, 4.0, 4.0])
+    for k in range(2):
+        root = sqrtm(covariance[k].numpy())
+        np.testing.assert_allclose(power_of(covariance, 0.5)[k], root, atol=1e-10)
+        np.testing.assert_allclose(power_of(covariance, -0.5)[k], np.linalg.inv(root), atol=1e-10)
+
+
+def test_small_eigenvalues_are_cut_beside_the_largest_of_their_own_matrix():
+    """Just under and just over CUT, in matrices of different scales."""
+    for scale in (1e-3, 1.0, 1e6):
+        values = [scale, 1.1 * CUT * scale, 0.9 * CUT * scale]
+        covariance, basis = matrices(values, [1.0, 1.0, 1.0])
+        powers = (basis.mT @ power_of(covariance, -0.5) @ basis).diagonal(dim1=1, dim2=2)
+        expected = torch.tensor([[values[0] ** -0.5, values[1] ** -0.5, 0.0], [1.0, 1.0, 1.0]], dtype=torch.float64)
+        torch.testing.assert_close(powers, expected, rtol=1e-6, atol=1e-9 * scale**-0.5)
+
+
+def test_what_is_least_is_cut_as_such():
+    covariance, basis = matrices([1.0, 0.02, 0.009])
+    powers = (basis.mT @ power_of(covariance, -0.5, least=0.01) @ basis).diagonal(dim1=1, dim2=2)
+    torch.testing.assert_close(powers[0], torch.tensor([1.0, 0.02**-0.5, 0.0], dtype=torch.float64), atol=1e-9, rtol=1e-9)
+    assert not power_of(torch.zeros(1, 3, 3, dtype=torch.float64), -0.5).any()
+
+
+def test_statistics_are_in_double_precision_on_the_cpu():
+    mean, covariance = mean_and_covariance(torch.rand(2, 3, 4, 5))
+    assert mean.dtype == covariance.dtype == torch.float64 and mean.shape == (2, 3, 1) and covariance.shape == (2, 3, 3)
+
+
+def test_one_position_has_no_covariance():
+    mean, covariance = mean_and_covariance(torch.full((1, 3, 1, 1), 0.25))
+    assert not covariance.any() and mean.flatten().tolist() == [0.25] * 3
+    mask = torch.zeros(1, 1, 2, 2)
+    assert torch.isfinite(mean_and_covariance(torch.rand(1, 3, 2, 2), mask)[1]).all()
