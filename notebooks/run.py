@@ -44,7 +44,8 @@ METADATA = {
     "language_info": {"name": "python", "pygments_lexer": "ipython3"},
 }
 WIDGET = "application/vnd.jupyter.widget-view+json"
-PICTURES = {"image/jpeg": ".jpg", "image/png": ".png"}
+PICTURES = {"image/jpeg": ".jpg", "image/png": ".png", "image/svg+xml": ".svg"}
+SHOWN = re.compile(r'<img alt="([^"]*)"[^>]* src="data:([^;"]+);base64,([^"]+)"')  # what nst.show and nst.diagrams put out
 
 
 class ThisPython(AsyncKernelManager):
@@ -224,24 +225,36 @@ def section(build: Path, name: str, result: dict) -> str:
     caption = result["title"]
     for cell in cells:
         caption = [caption, *headings([cell])][-1]  # the nearest heading above the picture
-        for data in [output.data for output in cell.get("outputs", []) if "data" in output]:
-            kind = next((kind for kind in PICTURES if kind in data), None)
-            if kind:
-                file = build / "pictures" / f"{name.replace('/', '_')}_{len(figures) + 1:02}{PICTURES[kind]}"
-                figures.append(figure(base64.b64decode(data[kind]), file, f"{name}.html#cell-id={cell.id}", caption))
+        for kind, picture, text in pictures(cell):
+            file = build / "pictures" / f"{name.replace('/', '_')}_{len(figures) + 1:02}{PICTURES[kind]}"
+            figures.append(figure(picture, file, f"{name}.html#cell-id={cell.id}", caption, text or caption))
     took = f"{result['seconds']:.0f} s, {result['peak_mib'] / 1024:.1f} GiB at most, {result['cells']} cells"
     head = f'<header><h2><a href="{name}.html">{html.escape(result["title"] or name)}</a></h2><p>{took}</p></header>'
     return f"{head}\n<main>\n{''.join(figures)}</main>"
 
 
-def figure(picture: bytes, file: Path, link: str, caption: str) -> str:
+def pictures(cell: NotebookNode):
+    """Kind, content and text ("" without one) of each picture among the outputs of a cell."""
+    for data in [output.data for output in cell.get("outputs", []) if "data" in output]:
+        shown = SHOWN.search(data.get("text/html", ""))
+        kind = next((kind for kind in ("image/jpeg", "image/png") if kind in data), None)
+        if shown and shown[2] in PICTURES:
+            yield shown[2], base64.b64decode(shown[3]), html.unescape(shown[1])
+        elif kind:
+            yield kind, base64.b64decode(data[kind]), ""
+
+
+def figure(picture: bytes, file: Path, link: str, caption: str, text: str) -> str:
     """One picture of the contact sheet: the file, and the HTML around it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(picture)
-    width, height = Image.open(io.BytesIO(picture)).size
-    text = html.escape(caption)
-    image = f'<img src="pictures/{file.name}" width="{width}" height="{height}" alt="{text}" loading="lazy">'
-    return f'<figure style="--aspect: {width / height:.3f}"><a href="{link}">{image}</a><figcaption>{text}</figcaption></figure>\n'
+    if file.suffix == ".svg":
+        width, height = map(float, re.search(rb'viewBox="0 0 ([\d.]+) ([\d.]+)"', picture).groups())
+    else:
+        width, height = Image.open(io.BytesIO(picture)).size
+    image = f'<img src="pictures/{file.name}" width="{width:g}" height="{height:g}" alt="{html.escape(text)}" loading="lazy">'
+    words = f"<figcaption>{html.escape(caption)}</figcaption>"
+    return f'<figure style="--aspect: {width / height:.3f}"><a href="{link}">{image}</a>{words}</figure>\n'
 
 
 def chosen(folder: Path, starts: list[str], in_place: bool) -> list[Path]:

@@ -1,126 +1,263 @@
-"""Figures for the notebooks: pictures side by side, loss curves, feature maps, Gram matrices.
+"""Figures for the notebooks: pictures side by side, sweeps, loss curves, feature maps, Gram matrices.
 
-Each function returns a matplotlib Figure, except `show`, the one way to the screen: it puts pictures or a Figure into the notebook
-as a JPEG, so that a lesson full of pictures stays under a megabyte.
+Each function returns a matplotlib Figure, except `show`, the one way to the screen. A figure has twice the pixels of its place on
+the page, so that it is sharp on every screen, and a text instead of itself, for readers who do not see it.
 """
 
 from __future__ import annotations
 
 import io
 import math
+import textwrap
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, zip_longest
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from nst.arguments import missing
 
 try:
-    from IPython.display import Image, display
+    from IPython.display import display
+    from matplotlib import ticker
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 except ModuleNotFoundError as error:
     raise missing(error, "notebooks") from error
 
-DPI, QUALITY = 80, 85  # of every figure in the lessons
-PALETTE = ("#1f4e9c", "#d9822b", "#2a8c6a", "#b3344e", "#6b4fa0", "#7a7a7a")
+SCREEN = 80  # pixels of the page per inch of a figure
+DENSITY = 2  # pixels of the file per pixel of the page
+PAGE = 11  # inches: the widest figure
+LARGEST = 160_000  # bytes of one figure; a lesson has about eight
+QUALITIES = (76, 68, 60, 52)  # JPEG: the first of these that stays below LARGEST
+TITLE, CAPTION = 12, 10.5  # points
+GAP = 0.1  # inches between pictures
+
+# Blue, rust, green, lilac, wine, grey: far apart for the colour-blind, too, and dark enough for text (tests/test_figures.py).
+PALETTE = ("#0b4680", "#a8480e", "#24845d", "#9163ad", "#560020", "#535359")
+INK = "#22262b"
 
 
 def show(
     *pictures: Tensor | Mapping[str, Tensor] | Figure,
     titles: Sequence[str] | None = None,
+    captions: Sequence[str] | None = None,
     columns: int | None = None,
     height: float = 2.6,
+    style: Tensor | Mapping[str, Tensor] | None = None,
+    alt: str | None = None,
 ) -> None:
-    """Show pictures (1, 3, H, W) side by side, `{title: picture}` in one dictionary, or one Figure, as a JPEG in the notebook."""
-    figure = (
-        pictures[0]
-        if pictures and isinstance(pictures[0], Figure)
-        else picture_grid(*pictures, titles=titles, columns=columns, height=height)
-    )
+    """Show pictures (1, 3, H, W) side by side, `{title: picture}` in one dictionary, or one Figure, in the notebook.
+
+    alt: the text instead of the picture, for screen readers and for viewers without pictures; None makes it from the titles.
+    The other arguments are those of `picture_grid`.
+
+    The output is a JPEG or PNG, which every viewer shows, with its width on the page and the text as metadata.
+    """
+    if pictures and isinstance(pictures[0], Figure):
+        if len(pictures) > 1 or not titles is captions is style is None:
+            raise ValueError("show: expected one Figure by itself; its pictures, titles and style belong to the call that makes it")
+        figure = pictures[0]
+    else:
+        figure = picture_grid(*pictures, titles=titles, captions=captions, columns=columns, height=height, style=style)
+    text = alt or figure.get_label() or describe(figure)
+    data, kind, width = encode(figure)
+    image = f"image/{kind}"
+    display({image: b64encode(data).decode(), "text/plain": text}, metadata={image: {"width": width, "alt": text}}, raw=True)
+
+
+def encode(figure: Figure) -> tuple[bytes, str, int]:
+    """The figure as a file, what kind of file, and its width in pixels of the page.
+
+    Pictures become a JPEG below `LARGEST`, if one of the `QUALITIES` does it. Lines and heat maps become a PNG of 256 colours where
+    that is smaller: it has no shadows around the letters.
+    """
     file = io.BytesIO()
-    figure.savefig(
-        file, format="jpeg", dpi=DPI, facecolor="white", bbox_inches="tight", pad_inches=0.06, pil_kwargs={"quality": QUALITY}
-    )
-    display(Image(data=file.getvalue(), format="jpeg"))
+    figure.savefig(file, dpi=SCREEN * DENSITY, facecolor="white", bbox_inches="tight", pad_inches=0.06)
+    picture = Image.open(file).convert("RGB")
+    width = round(picture.width / DENSITY)
+    for quality in QUALITIES:
+        jpeg = _save(picture, "jpeg", quality=quality, progressive=True)
+        if len(jpeg) <= LARGEST:
+            break
+    if not any(image.get_array().ndim == 3 for ax in figure.axes for image in ax.images):
+        png = _save(picture.quantize(256), "png")
+        if len(png) < len(jpeg):
+            return png, "png", width
+    return jpeg, "jpeg", width
 
 
-def picture_grid(*pictures: Tensor | Mapping[str, Tensor], titles: Sequence[str] | None = None, columns: int | None = None,
-                 height: float = 2.6) -> Figure:  # fmt: skip
-    """Pictures in rows of `columns` (default: up to four), each `height` inches high."""
+def describe(figure: Figure) -> str:
+    """What the titles and labels of a figure say of it."""
+    words = [text for ax in figure.axes for text in (ax.get_title(), ax.get_xlabel(), ax.get_ylabel()) if text]
+    return "Figure: " + ", ".join(dict.fromkeys(words)).replace("\n", " ") if words else "Figure"
+
+
+# --- pictures ---------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Panel:
+    """One picture of a figure: an array (H, W, 3), the words above and below it, and whether a frame sets it apart."""
+
+    image: np.ndarray
+    title: str = ""
+    caption: str = ""
+    framed: bool = False
+
+    @property
+    def aspect(self) -> float:
+        return self.image.shape[1] / self.image.shape[0]
+
+
+def picture_grid(
+    *pictures: Tensor | Mapping[str, Tensor],
+    titles: Sequence[str] | None = None,
+    captions: Sequence[str] | None = None,
+    columns: int | None = None,
+    height: float = 2.6,
+    style: Tensor | Mapping[str, Tensor] | None = None,
+) -> Figure:
+    """Pictures (1, 3, H, W), or one {title: picture}, in rows.
+
+    titles, captions: a text above and below each, such as a name and a loss; long ones are broken into lines.
+    columns: in a row; by default four, the style included. height: inches of one; less where a row would be wider than the page.
+    style: the style picture, or {title: picture} of several, framed in a column of their own at the left.
+    ValueError: no picture, something that is not a picture, or not as many texts as pictures.
+    """
     if len(pictures) == 1 and isinstance(pictures[0], Mapping):
         titles, pictures = list(pictures[0]), tuple(pictures[0].values())
     if not pictures:
         raise ValueError("pictures: expected at least one picture (1, 3, H, W), got none")
-    if titles is not None and len(titles) != len(pictures):
-        raise ValueError(f"titles: expected one for each of the {len(pictures)} pictures, got {len(titles)}")
-    images = [_image(p) for p in pictures]
-    columns = min(columns or 4, len(images))
-    rows = math.ceil(len(images) / columns)
-    aspect = max(image.shape[1] / image.shape[0] for image in images)
-    figure, axes = _canvas(rows, columns, height * aspect, height + (0.28 if titles else 0))
-    for ax, image, title in zip(axes, images, titles or [""] * len(images), strict=False):
-        ax.imshow(image, interpolation="lanczos" if image.shape[0] < height * DPI else "antialiased")
-        ax.set_title(title, fontsize=10)
+    for name, texts in (("titles", titles), ("captions", captions)):
+        if texts is not None and len(texts) != len(pictures):
+            raise ValueError(f"{name}: expected one for each of the {len(pictures)} pictures, got {len(texts)}")
+    none = [""] * len(pictures)
+    panels = [Panel(_image(p), str(t), str(c)) for p, t, c in zip(pictures, titles or none, captions or none, strict=True)]
+    columns = min(columns or (4 if style is None else 3), len(panels))
+    styles = _style_panels(style)
+    names = [panel.title or "untitled" for panel in (*styles, *panels)]
+    figure = _lay_out([panels[i : i + columns] for i in range(0, len(panels), columns)], height, styles)
+    figure.set_label("Pictures: " + ", ".join(names) if len(names) > 1 else f"Picture: {names[0]}")
     return figure
 
 
-def loss_curves(
-    traces: Mapping[str, Sequence[float]], xlabel: str = "evaluations", ylabel: str = "loss", log: bool = True
+def labelled_grid(
+    pictures: Sequence[Sequence[Tensor]],
+    rows: Sequence[object],
+    columns: Sequence[object],
+    *,
+    row_name: str = "",
+    column_name: str = "",
+    captions: Sequence[Sequence[str]] | None = None,
+    style: Tensor | Mapping[str, Tensor] | None = None,
+    height: float = 2.2,
 ) -> Figure:
-    """One line per trace {name: values}; gaps where a value is not finite."""
-    figure = Figure(figsize=(6.4, 3.2), layout="constrained")
-    ax = figure.add_subplot()
-    for (name, values), color in zip(traces.items(), PALETTE * (1 + len(traces) // len(PALETTE)), strict=False):
-        ax.plot(range(1, len(values) + 1), values, label=name, color=color, linewidth=1.6)
-    ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
-    ax.grid(alpha=0.25)
-    ax.spines[["top", "right"]].set_visible(False)
-    if len(traces) > 1:
-        ax.legend(frameon=False)
-    return figure
+    """A sweep over two things: pictures[i][j] belongs to rows[i] and columns[j], such as style layers and style weights.
 
-
-def feature_maps(features: Tensor, channels: Sequence[int], columns: int = 6, height: float = 1.7) -> Figure:
-    """Chosen channels of a feature map (1, C, H, W) as grey pictures, each stretched to its own brightest value."""
-    channels = list(channels)
-    if not channels:
-        raise ValueError("channels is empty: expected the numbers of some channels")
-    columns = min(columns, len(channels))
-    figure, axes = _canvas(
-        math.ceil(len(channels) / columns), columns, height * features.shape[-1] / features.shape[-2], height + 0.25
-    )
-    for ax, channel in zip(axes, channels, strict=False):
-        ax.imshow(features[0, channel].detach().float().cpu().numpy(), cmap="magma", interpolation="nearest")
-        ax.set_title(f"channel {channel}", fontsize=8)
-    return figure
-
-
-def gram_view(grams: Mapping[str, Tensor], height: float = 2.4) -> Figure:
-    """Gram matrices {title: (1, C, C)} as heat maps of correlations, G_ij / sqrt(G_ii G_jj), so that channels of all strengths are
-    seen.
+    rows, columns: what is varied, written at the left and above. row_name, column_name: what these are.
+    captions: texts below the pictures, such as their losses. style, height: as in `picture_grid`.
+    ValueError: no picture, or not one for each row and column.
     """
-    if not grams:
-        raise ValueError("grams is empty: expected Gram matrices {title: (1, C, C)}")
-    figure, axes = _canvas(1, len(grams), height, height + 0.3)
-    for ax, (title, gram) in zip(axes, grams.items(), strict=True):
-        scale = gram[0].diagonal().clamp_min(1e-12).sqrt()
-        ax.imshow((gram[0] / scale[:, None] / scale).detach().cpu().numpy(), cmap="magma", vmin=0, vmax=1, interpolation="nearest")
-        ax.set_title(title, fontsize=10)
+    for name, grid in (("pictures", pictures), ("captions", captions)):
+        if grid is not None and (not rows or not columns or [len(row) for row in grid] != [len(columns)] * len(rows)):
+            raise ValueError(f"{name}: expected {len(rows)} rows of {len(columns)}, at least one, got {[len(row) for row in grid]}")
+    captions = captions or [[""] * len(columns)] * len(rows)
+    panels = [[Panel(_image(p), "", str(c)) for p, c in zip(*row, strict=True)] for row in zip(pictures, captions, strict=True)]
+    for panel, title in zip(panels[0], columns, strict=True):
+        panel.title = str(title)
+    figure = _lay_out(panels, height, _style_panels(style), [str(row) for row in rows], row_name, column_name)
+    figure.set_label(
+        f"Grid of pictures; rows ({row_name or 'from the top'}): {', '.join(map(str, rows))}; "
+        f"columns ({column_name or 'from the left'}): {', '.join(map(str, columns))}"
+    )
     return figure
 
 
-def _canvas(rows: int, columns: int, width: float, height: float):
-    """A figure of rows x columns empty axes; shrunk as a whole where it would be wider than a page."""
-    shrink = min(1, 11 / (columns * width))
-    figure = Figure(figsize=(columns * width * shrink, rows * height * shrink), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0, hspace=0)
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for ax in axes:
-        ax.set_axis_off()
-    return figure, axes
+def _style_panels(style: Tensor | Mapping[str, Tensor] | None) -> list[Panel]:
+    named = style if isinstance(style, Mapping) else {} if style is None else {"style": style}
+    return [Panel(_image(picture, "style"), str(title), framed=True) for title, picture in named.items()]
 
 
-def _image(picture: Tensor):
+def _lay_out(rows: list[list[Panel]], height: float, styles: list[Panel], row_titles: Sequence[str] = (), row_name: str = "",
+             column_name: str = "") -> Figure:  # fmt: skip
+    """A figure with the styles in a column at the left, then the row titles, then the rows."""
+    first, margin = int(bool(styles)), 1.2 if row_titles else 0  # the first column after the styles; inches of the row titles
+    cells = [[*[style] * first, *(row or [])] for style, row in zip_longest(styles, rows)]
+    aspects = [max(panel.aspect for panel in column if panel) for column in zip_longest(*cells)]
+    before = [0, *[GAP] * (len(aspects) - 1)]
+    before[first] += margin + 2 * GAP * first
+    height = min(height, (PAGE - sum(before)) / sum(aspects))
+    widths = [aspect * height for aspect in aspects]
+    lefts = [end - width for end, width in zip(accumulate(map(sum, zip(before, widths))), widths)]
+    above, below = _wrap_and_measure(cells, widths)
+    above[0] += _room([row_name, column_name], TITLE)
+    tops = [sum(above[: i + 1]) + sum(below[:i]) + i * height for i in range(len(cells))]
+
+    page = _Page(lefts[-1] + widths[-1], tops[-1] + height + below[-1])
+    for row, top in zip(cells, tops):
+        for panel, left, width in zip(row, lefts, widths):
+            if panel:
+                across = panel.aspect * height
+                _draw(page.axes(left + (width - across) / 2, top, across, height), panel)
+    for title, top in zip(row_titles, tops):
+        page.text(lefts[first] - GAP, top + height / 2, _wrap(title, margin - GAP, TITLE), ha="right", va="center")
+    page.text(lefts[first] - GAP, 0, row_name, ha="right", va="top", weight="bold")
+    page.text((lefts[first] + page.width) / 2, 0, column_name, ha="center", va="top", weight="bold")
+    return page.figure
+
+
+class _Page:
+    """A figure measured in inches from its top left corner."""
+
+    def __init__(self, width: float, height: float):
+        self.width, self.height, self.figure = width, height, Figure(figsize=(width, height))
+
+    def axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        bottom = self.height - top - height
+        return self.figure.add_axes((left / self.width, bottom / self.height, width / self.width, height / self.height))
+
+    def text(self, x: float, y: float, text: str, **style) -> None:
+        self.figure.text(x / self.width, 1 - y / self.height, text, fontsize=TITLE, color=INK, **style)
+
+
+def _wrap_and_measure(cells: list[list[Panel | None]], widths: list[float]) -> tuple[list[float], list[float]]:
+    """Break the texts of the panels into lines; returns the inches that they need above and below each row."""
+    for row in cells:
+        for panel, width in zip(row, widths):
+            if panel:
+                panel.title, panel.caption = _wrap(panel.title, width, TITLE), _wrap(panel.caption, width, CAPTION)
+    above = [_room([panel.title for panel in row if panel], TITLE) for row in cells]
+    return above, [_room([panel.caption for panel in row if panel], CAPTION) + GAP for row in cells]
+
+
+def _wrap(text: str, width: float, points: float) -> str:
+    """The text in lines of at most `width` inches, where a letter is 0.6 of its size wide on average."""
+    letters = max(6, int(width * 72 / (0.6 * points)))
+    return "\n".join(textwrap.fill(line, letters) for line in text.split("\n"))
+
+
+def _room(texts: Sequence[str], points: float) -> float:
+    """Inches that the highest of the texts needs."""
+    lines = max((text.count("\n") + 1 for text in texts if text), default=0)
+    return lines * points * 1.22 / 72 + 0.07 * bool(lines)
+
+
+def _draw(ax: Axes, panel: Panel) -> None:
+    pixels = ax.bbox.height / ax.figure.dpi * SCREEN * DENSITY
+    ax.imshow(panel.image, aspect="auto", interpolation="lanczos" if len(panel.image) < pixels else "antialiased")
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set(visible=panel.framed, color=INK, linewidth=2)
+    ax.set_title(panel.title, fontsize=TITLE, color=INK, pad=5, weight="bold" if panel.framed else "normal")
+    ax.set_xlabel(panel.caption, fontsize=CAPTION, color=INK, labelpad=4)
+
+
+def _image(picture: Tensor, name: str = "pictures") -> np.ndarray:
     """(1, 3, H, W) or (3, H, W) -> (H, W, 3) array in [0, 1]."""
     if (
         not isinstance(picture, Tensor)
@@ -129,6 +266,180 @@ def _image(picture: Tensor):
         or (picture.ndim == 4 and len(picture) != 1)
     ):
         got = tuple(picture.shape) if isinstance(picture, Tensor) else type(picture).__name__
-        raise ValueError(f"pictures: expected tensors (1, 3, H, W), got {got}")
+        raise ValueError(f"{name}: expected tensors (1, 3, H, W), got {got}")
     picture = picture[0] if picture.ndim == 4 else picture
     return torch.nan_to_num(picture.detach().float().cpu()).clamp(0, 1).permute(1, 2, 0).numpy()
+
+
+def _save(picture: Image.Image, kind: str, **options) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, kind, optimize=True, **options)
+    return file.getvalue()
+
+
+# --- numbers ----------------------------------------------------------------------------------------------------------------------
+
+
+def loss_curves(
+    traces: Mapping[str, Sequence[float]], xlabel: str = "evaluations", ylabel: str = "loss", log: bool = True
+) -> Figure:
+    """One line per trace {name: values}, named at its end; gaps where a value is not finite. log: the vertical axis.
+
+    ValueError: no traces, or one without a value that can be drawn.
+    """
+    if not traces:
+        raise ValueError("traces: expected at least one {name: values}, got none")
+    figure = Figure(figsize=(8, 3.6))
+    ax = figure.add_axes((0.1, 0.15, 0.66, 0.8))
+    said = []
+    for i, (name, values) in enumerate(traces.items()):
+        values = np.array([float(value) for value in values])
+        drawn = np.flatnonzero(np.isfinite(values) & ((values > 0) if log else True))
+        if not len(drawn):
+            raise ValueError(f"traces[{name!r}]: expected {'positive ' * log}numbers, got none among {len(values)} values")
+        style = {"color": PALETTE[i % len(PALETTE)], "linestyle": ("-", "--", ":")[i // len(PALETTE) % 3]}
+        ax.plot(np.arange(1, len(values) + 1), values, label=str(name), lw=2, marker="o", ms=4, markevery=[drawn[-1]], **style)
+        said.append(f"{name} from {plain(values[drawn[0]])} to {plain(values[drawn[-1]])}")
+    if log:
+        ax.set_yscale("log")
+        plain_log(ax.yaxis)
+    ax.set_xlabel(xlabel, fontsize=TITLE, color=INK)
+    ax.set_ylabel(ylabel, fontsize=TITLE, color=INK)
+    ax.tick_params(labelsize=CAPTION)
+    ax.grid(alpha=0.25)
+    ax.spines[["top", "right"]].set_visible(False)
+    if len(traces) > 1:
+        _name_lines(ax)
+    figure.set_label(f"Lines of {ylabel} over {xlabel}: {'; '.join(said)}")
+    return figure
+
+
+def _name_lines(ax: Axes) -> None:
+    """Write the name of each line at the right of the axes, at the height of its end, moved where two would meet."""
+    inches = ax.bbox.height / ax.figure.dpi
+    to_axes = ax.transData + ax.transAxes.inverted()
+    names = [_wrap(line.get_label(), 2.4, TITLE) for line in ax.lines]
+    ends = [to_axes.transform(line.get_xydata()[line.get_markevery()[0]])[1] for line in ax.lines]
+    places = _apart(ends, [_room([name], TITLE) / inches for name in names])
+    for y, name, line in zip(places, names, ax.lines):
+        ax.text(1.02, y, name, transform=ax.transAxes, color=line.get_color(), fontsize=TITLE, va="center")
+
+
+def _apart(centres: Sequence[float], heights: Sequence[float]) -> list[float]:
+    """The centres, moved as little as a pass upwards and a pass downwards from 1 need, so that no two heights overlap."""
+    order, places, floor, ceiling = sorted(range(len(centres)), key=lambda i: centres[i]), list(centres), -math.inf, 1.0
+    for i in order:
+        places[i] = max(places[i], floor + heights[i] / 2)
+        floor = places[i] + heights[i] / 2
+    for i in reversed(order):
+        places[i] = min(places[i], ceiling - heights[i] / 2)
+        ceiling = places[i] - heights[i] / 2
+    return places
+
+
+def plain_log(axis: Axis) -> None:
+    """Plain numbers, 0.5 or 2,000, on a logarithmic axis (`ax.xaxis` or `ax.yaxis`), in place of powers of ten."""
+    axis.set_major_locator(_PlainLogLocator())
+    axis.set_major_formatter(lambda value, _: plain(value))
+    axis.set_minor_formatter(ticker.NullFormatter())
+
+
+def plain(value: float) -> str:
+    """The number as a reader writes it: at most four digits that count, no powers of ten."""
+    return f"{float(f'{value:.4g}'):,.12f}".rstrip("0").rstrip(".")
+
+
+class _PlainLogLocator(ticker.Locator):
+    """Ticks at 1, 2, 5, 10, …; at 1, 10, 100, … over many decades, and evenly over less than one."""
+
+    def __call__(self):
+        return self.tick_values(*self.axis.get_view_interval())
+
+    def tick_values(self, low: float, high: float):
+        decades = math.log10(high / low)
+        if decades < 0.9:
+            ticks = ticker.MaxNLocator(5).tick_values(low, high)
+        else:
+            powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1, math.ceil(decades / 8))
+            ticks = [step * 10.0**power for power in powers for step in ((1, 2, 5) if decades < 3 else (1,))]
+        return [tick for tick in ticks if low <= tick <= high]
+
+
+# --- features ---------------------------------------------------------------------------------------------------------------------
+
+
+def feature_maps(features: Tensor, channels: Sequence[int], columns: int = 4, height: float = 2.2) -> Figure:
+    """Chosen channels of a feature map (1, C, H, W) on one scale, with its colour bar.
+
+    The scale ends at the value that 0.2 % of the shown positions exceed, so that a few very bright ones do not darken the rest.
+    ValueError: no channels, a channel that is not there, or another shape.
+    """
+    channels = [int(channel) for channel in channels]
+    if features.ndim != 4 or len(features) != 1:
+        raise ValueError(f"features: expected one feature map (1, C, H, W), got {tuple(features.shape)}")
+    if not channels:
+        raise ValueError("channels: expected at least one, got none")
+    if not all(0 <= channel < features.shape[1] for channel in channels):
+        raise ValueError(f"channels: expected numbers from 0 to {features.shape[1] - 1}, got {channels}")
+    maps = features[0, channels].detach().float().cpu().numpy()
+    columns = min(columns, len(channels))
+    figure, axes = _heat_maps(math.ceil(len(channels) / columns), columns, height * features.shape[-1] / features.shape[-2], height)
+    for ax, channel, values in zip(axes, channels, maps):
+        shown = ax.imshow(values, interpolation="nearest", **_scale(maps))
+        ax.set_title(f"channel {channel}", fontsize=CAPTION, color=INK)
+        ax.set_axis_off()
+    for ax in axes[len(channels) :]:
+        ax.remove()
+    _colour_bar(figure, shown, axes, "activation")
+    figure.set_label(f"Feature maps of channels {', '.join(map(str, channels))}, from {plain(maps.min())} to {plain(maps.max())}")
+    return figure
+
+
+def gram_view(grams: Mapping[str, Tensor], height: float = 2.4) -> Figure:
+    """Gram matrices {title: (1, C, C)} as correlations, G_ij / sqrt(G_ii G_jj), so that channels of all strengths are seen.
+
+    ValueError: no matrices, or another shape.
+    """
+    if not grams:
+        raise ValueError("grams: expected at least one {title: matrix}, got none")
+    shapes = {title: tuple(gram.shape) for title, gram in grams.items()}
+    if any(len(shape) != 3 or shape[0] != 1 or shape[1] != shape[2] for shape in shapes.values()):
+        raise ValueError(f"grams: expected matrices (1, C, C), got {shapes}")
+    correlations = {title: _correlation(gram[0].detach().double().cpu()) for title, gram in grams.items()}
+    signed = min(values.min() for values in correlations.values()) < -1e-6
+    figure, axes = _heat_maps(1, len(grams), height, height + 0.4)
+    for ax, (title, values) in zip(axes, correlations.items()):
+        shown = ax.imshow(values, interpolation="nearest", cmap="RdBu_r" if signed else "magma", vmin=-1 if signed else 0, vmax=1)
+        ax.set(xticks=[0, len(values) - 1], yticks=[0, len(values) - 1])
+        ax.tick_params(labelsize=CAPTION, length=3)
+        ax.set_title(title, fontsize=TITLE, color=INK)
+        ax.set_xlabel("channel", fontsize=CAPTION, labelpad=-8)
+    axes[0].set_ylabel("channel", fontsize=CAPTION, labelpad=-8)
+    _colour_bar(figure, shown, axes, "correlation")
+    figure.set_label("Gram matrices as correlations of channels: " + ", ".join(f"{t} ({s[1]} x {s[1]})" for t, s in shapes.items()))
+    return figure
+
+
+def _correlation(gram: Tensor) -> np.ndarray:
+    scale = gram.diagonal().clamp_min(1e-12).sqrt()
+    return (gram / scale[:, None] / scale).numpy()
+
+
+def _scale(values: np.ndarray) -> dict:
+    """Colours for activations: from 0 up after a ReLU, blue and red on either side of 0 before it."""
+    limit = float(np.quantile(np.abs(values), 0.998)) or float(np.abs(values).max()) or 1.0
+    return {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit} if values.min() < 0 else {"cmap": "magma", "vmin": 0, "vmax": limit}
+
+
+def _heat_maps(rows: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    shrink = min(1, (PAGE - 1) / (columns * width))
+    figure = Figure(figsize=(columns * width * shrink + 1, rows * (height * shrink + 0.25)), layout="compressed")
+    figure.get_layout_engine().set(w_pad=0.06)
+    return figure, list(figure.subplots(rows, columns, squeeze=False).ravel())
+
+
+def _colour_bar(figure: Figure, shown, axes: list[Axes], label: str) -> None:
+    bar = figure.colorbar(shown, ax=[ax for ax in axes if ax.figure], aspect=30, pad=0.015)
+    bar.set_label(label, fontsize=CAPTION)
+    bar.ax.tick_params(labelsize=CAPTION)
+    bar.outline.set_visible(False)

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -191,6 +192,33 @@ class VGG19(nn.Module):
             conv = self.get_submodule(name)
             children += [conv.product() if isinstance(conv, LowRankConv2d) else conv, nn.ReLU(inplace=False)]
         return nn.Sequential(*children)
+
+
+class Layer(NamedTuple):
+    """A row of `table`: a convolution. The numbers are those of its ReLU, too."""
+
+    name: str
+    channels: int
+    size: int  # pixels of one side of its maps
+    receptive_field: int  # pixels of one side of the square of the picture that one unit sees
+    stride: int  # pixels of the picture between two neighbouring units
+
+
+def table(size: int = 224, widths: Sequence[int] = WIDTHS["imagenet"]) -> list[Layer]:
+    """The thirteen convolutions for a picture of size x size pixels, from the input up.
+
+    A 3x3 convolution adds 2 strides to the receptive field; a 2x2 pooling adds one, and doubles the stride.
+    ValueError: a picture too small for the last layer.
+    """
+    if size < minimum_size("conv5_1"):
+        raise ValueError(f"size={size}: expected at least {minimum_size('conv5_1')} px, the smallest picture that reaches conv5_1")
+    rows, sees, stride = [], 1, 1
+    for name in CONVOLUTIONS:
+        if name.endswith("_1") and name != "conv1_1":
+            sees, stride = sees + stride, 2 * stride
+        sees += 2 * stride
+        rows.append(Layer(name, widths[int(name[4]) - 1], size // stride, sees, stride))
+    return rows
 
 
 def minimum_size(layer: str, padding: str = "zeros") -> int:
