@@ -239,7 +239,7 @@ def text_width(words: str, size: float) -> float:
 def _letter(letter: str) -> float:
     if letter in "iljtfr.,:;'|!()[]/ ·":
         return 0.36
-    return 0.94 if letter in "mwMW%@→" else 0.72 if letter.isupper() or letter in "+−=×~≈∂" else 0.62
+    return 0.94 if letter in "mwMW" else 0.72 if letter.isupper() or letter in "+−=×" else 0.62
 
 
 def _marked(words: str, size: float) -> str:

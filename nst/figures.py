@@ -297,6 +297,8 @@ def loss_curves(
     if log:
         ax.set_yscale("log")
         plain_log(ax.yaxis)
+    ax.xaxis.set_major_locator(ticker.MaxNLocator(7, integer=True))
+    ax.xaxis.set_major_formatter(lambda value, _: plain(value))
     ax.set_xlabel(xlabel, fontsize=TITLE, color=INK)
     ax.set_ylabel(ylabel, fontsize=TITLE, color=INK)
     ax.tick_params(labelsize=CAPTION)
