@@ -28,8 +28,8 @@ from nst.drawing import html_image
 SCREEN = 80  # pixels of the page per inch of a figure
 DENSITY = 2  # pixels of the file per pixel of the page
 PAGE = 11  # inches: the widest figure
-LARGEST = 160_000  # bytes of one figure; a lesson has about eight
-QUALITIES = (76, 68, 60, 52)  # JPEG: the first of these that stays below LARGEST
+LARGEST = 135_000  # bytes of one figure: eight of them and their base64 stay below 1.5 MB
+QUALITIES = (76, 68, 60, 52, 44)  # JPEG: the first of these that stays below LARGEST
 TITLE, CAPTION = 12, 10.5  # points
 GAP = 0.1  # inches between pictures
 
@@ -56,7 +56,7 @@ def show(
     nbconvert's pages and on GitHub.
     """
     if pictures and isinstance(pictures[0], Figure):
-        if len(pictures) > 1 or not titles is captions is style is None:
+        if len(pictures) > 1 or any(option is not None for option in (titles, captions, columns, style)):
             raise ValueError("show: expected one Figure by itself; its pictures, titles and style belong to the call that makes it")
         figure = pictures[0]
     else:
@@ -131,6 +131,8 @@ def picture_grid(
     for name, texts in (("titles", titles), ("captions", captions)):
         if texts is not None and len(texts) != len(pictures):
             raise ValueError(f"{name}: expected one for each of the {len(pictures)} pictures, got {len(texts)}")
+    if columns is not None and columns < 1:
+        raise ValueError(f"columns={columns}: expected at least 1")
     none = [""] * len(pictures)
     panels = [Panel(_image(p), str(t), str(c)) for p, t, c in zip(pictures, titles or none, captions or none, strict=True)]
     columns = min(columns or (4 if style is None else 3), len(panels))
@@ -375,6 +377,8 @@ def feature_maps(features: Tensor, channels: Sequence[int], columns: int = 4, he
         raise ValueError(f"features: expected one feature map (1, C, H, W), got {tuple(features.shape)}")
     if not channels:
         raise ValueError("channels: expected at least one, got none")
+    if columns < 1:
+        raise ValueError(f"columns={columns}: expected at least 1")
     if not all(0 <= channel < features.shape[1] for channel in channels):
         raise ValueError(f"channels: expected numbers from 0 to {features.shape[1] - 1}, got {channels}")
     maps = features[0, channels].detach().float().cpu().numpy()

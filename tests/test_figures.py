@@ -351,7 +351,9 @@ def test_wrong_pictures_are_named():
             figures.show(wrong)
         with pytest.raises(ValueError, match="style: expected tensors"):
             figures.show(noise(), style={"a": wrong})
-    for options in ({"style": noise()}, {"titles": ["a"]}, {"captions": ["a"]}):
+    with pytest.raises(ValueError, match="columns=0: expected at least 1"):
+        figures.show(noise(), columns=0)
+    for options in ({"style": noise()}, {"titles": ["a"]}, {"captions": ["a"]}, {"columns": 2}):
         with pytest.raises(ValueError, match="one Figure by itself"):
             figures.show(Figure(), **options)
 
@@ -376,6 +378,8 @@ def test_wrong_numbers_are_named():
 
 def test_wrong_features_are_named():
     features = torch.rand(1, 4, 5, 5)
+    with pytest.raises(ValueError, match="columns=-1: expected at least 1"):
+        figures.feature_maps(features, [0], columns=-1)
     with pytest.raises(ValueError, match="channels: expected at least one"):
         figures.feature_maps(features, [])
     with pytest.raises(ValueError, match=r"channels: expected numbers from 0 to 3, got \[4\]"):
