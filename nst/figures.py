@@ -52,8 +52,7 @@ def show(
     alt: the text instead of the picture, for screen readers and for viewers without pictures; None makes it from the titles.
     The other arguments are those of `picture_grid`.
 
-    The output is an HTML image, since JupyterLab takes no such text for an `image/jpeg` output; it looks the same there, in
-    nbconvert's pages and on GitHub.
+    The output is an HTML image: JupyterLab and nbconvert have no such text for an output of the type `image/jpeg`.
     """
     if pictures and isinstance(pictures[0], Figure):
         if len(pictures) > 1 or any(option is not None for option in (titles, captions, columns, style)):
