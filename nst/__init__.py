@@ -9,7 +9,7 @@ __version__ = "0.1.0"
 
 _MODULES = (
     "adain", "assets", "controls", "conventions", "datasets", "decoders", "diagrams", "drawing", "figures", "gatys", "images",
-    "losses", "optim", "perceptual", "runtime", "training", "transformer_net", "vgg", "wct", "weights",
+    "losses", "optim", "panels", "perceptual", "runtime", "training", "transformer_net", "vgg", "wct", "weights",
 )  # fmt: skip
 _NAMES = {
     "load_image": "images", "save_image": "images", "show": "figures", "VGG19": "vgg",
