@@ -45,7 +45,7 @@ METADATA = {
 }
 WIDGET = "application/vnd.jupyter.widget-view+json"
 PICTURES = {"image/jpeg": ".jpg", "image/png": ".png", "image/svg+xml": ".svg"}
-SHOWN = re.compile(r'<img alt="([^"]*)"[^>]* src="data:([^;"]+);base64,([^"]+)"')  # what nst.show and nst.diagrams put out
+SHOWN = re.compile(r'<img alt="([^"]*)"[^>]* src="data:([^;"]+);base64,([^"]+)"')  # what nst.diagrams put out
 
 
 class ThisPython(AsyncKernelManager):
@@ -161,13 +161,20 @@ def write(path: Path, text: str) -> None:
     aside.replace(path)
 
 
-# nbconvert's page without the scripts it would fetch, but for the one that sets formulas; that one must not hold up the page.
+# nbconvert's page without the scripts it would fetch, but for the one that sets formulas; that one must not hold up the page. And
+# with the texts that stand for pictures, which its template leaves out.
 LESSON = """{% extends 'index.html.j2' %}
 {% block html_head_js %}{% endblock %}{% block jupyter_widgets %}{% endblock %}{% block html_head_js_mermaidjs %}{% endblock %}
 {% block html_head_js_mathjax %}
 <script type="text/x-mathjax-config">MathJax.Hub.Config({tex2jax: {inlineMath: [["$", "$"]], processEscapes: true}});</script>
 <script async src="{{ resources.mathjax_url }}"></script>
-{% endblock %}"""
+{% endblock %}
+{% macro picture(output, kind) %}{% set facts = output.metadata.get(kind, {}) %}
+<div class="jp-RenderedImage jp-OutputArea-output"><img src="data:{{ kind }};base64,{{ output.data[kind] }}"
+{%- for name in ("width", "alt") if name in facts %} {{ name }}="{{ facts[name] | escape_html }}"{% endfor %}></div>
+{% endmacro %}
+{% block data_png scoped %}{{ picture(output, "image/png") }}{% endblock %}
+{% block data_jpg scoped %}{{ picture(output, "image/jpeg") }}{% endblock %}"""
 
 
 def lesson_page(notebook: NotebookNode, path: Path) -> str:
@@ -235,13 +242,14 @@ def section(build: Path, name: str, result: dict) -> str:
 
 def pictures(cell: NotebookNode):
     """Kind, content and text ("" without one) of each picture among the outputs of a cell."""
-    for data in [output.data for output in cell.get("outputs", []) if "data" in output]:
+    for output in [output for output in cell.get("outputs", []) if "data" in output]:
+        data = output.data
         shown = SHOWN.search(data.get("text/html", ""))
         kind = next((kind for kind in ("image/jpeg", "image/png") if kind in data), None)
         if shown and shown[2] in PICTURES:
             yield shown[2], base64.b64decode(shown[3]), html.unescape(shown[1])
         elif kind:
-            yield kind, base64.b64decode(data[kind]), ""
+            yield kind, base64.b64decode(data[kind]), output.metadata.get(kind, {}).get("alt", "")
 
 
 def figure(picture: bytes, file: Path, link: str, caption: str, text: str) -> str:

@@ -106,20 +106,18 @@ class Drawing:
     def lines(self, x: float, middle: float, words: str, *, size: float = 13, title: bool = False, **style) -> None:
         """Lines of words, one below the other, with their middle at a height; title: the first one larger and bold."""
         rows = words.split("\n")
-        steps = [1.4 * size] * (len(rows) - 1)
-        y = middle - sum(steps) / 2 + 0.36 * size
+        first = middle + size * (0.36 - 0.7 * (len(rows) - 1))
         for i, row in enumerate(rows):
-            self.text(x, y, row, size=size + title * (i == 0), bold=title and i == 0, **style)
-            y += 1.4 * size
+            self.text(x, round(first + 1.4 * size * i, 1), row, size=size + title * (i == 0), bold=title and i == 0, **style)
 
-    def box(self, left: float, top: float, width: float, height: float, words: str = "", kind: str = "plain", *, size: float = 12.5,
-            title: bool = True) -> None:  # fmt: skip
-        """A rounded box with lines of words in it."""
+    def box(self, left: float, top: float, width: float, height: float, words: str = "", kind: str = "plain", *,
+            size: float = 12.5) -> None:  # fmt: skip
+        """A rounded box with lines of words in it, the first one as a title."""
         area, line, ink, _ = KINDS[kind]
         self._add(f'<rect x="{left:g}" y="{top:g}" width="{width:g}" height="{height:g}" rx="9" fill="{area}" stroke="{line}" '
                   f'stroke-width="1.5"/>')  # fmt: skip
         if words:
-            self.lines(left + width / 2, top + height / 2, words, size=size, title=title, color=ink, behind=area)
+            self.lines(left + width / 2, top + height / 2, words, size=size, title=True, color=ink, behind=area)
 
     def network(self, left: float, top: float, width: float, height: float, words: str, kind: str, *, first: float = 1.0,
                 last: float = 1.0, waist: float | None = None) -> None:  # fmt: skip
@@ -148,19 +146,19 @@ class Drawing:
             corners = " ".join(f"{x:.4g},{y:.4g}" for x, y in face)
             self._add(f'<polygon points="{corners}" fill="{fill}" stroke="{line}" stroke-width="1.2" stroke-linejoin="round"/>')
 
-    def maps(self, left: float, top: float, side: float, kind: str = "frozen", count: int = 4) -> None:
-        """Feature maps: sheets behind each other."""
-        area, line, _, _ = KINDS[kind]
-        for i in reversed(range(count)):
+    def maps(self, left: float, top: float, side: float) -> None:
+        """Feature maps: four sheets behind each other."""
+        area, line, _, _ = KINDS["frozen"]
+        for i in (3, 2, 1, 0):
             self._add(f'<rect x="{left + 5 * i:g}" y="{top - 5 * i:g}" width="{side:g}" height="{side:g}" rx="2" fill="{area}" '
                       f'stroke="{line}" stroke-width="1.2"/>')  # fmt: skip
 
-    def gram(self, left: float, top: float, side: float, cells: int = 5) -> None:
+    def gram(self, left: float, top: float, side: float) -> None:
         """A symmetric matrix with a strong diagonal."""
         _, line, _, _ = KINDS["statistics"]
-        cell = side / cells
-        for i in range(cells):
-            for j in range(cells):
+        cell = side / 5
+        for i in range(5):
+            for j in range(5):
                 strength = 0.95 if i == j else 0.12 + 0.1 * ((3 * min(i, j) + 5 * max(i, j) + i * j) % 6)
                 self._add(f'<rect x="{left + j * cell:g}" y="{top + i * cell:g}" width="{cell - 1:g}" height="{cell - 1:g}" rx="1" '
                           f'fill="{line}" fill-opacity="{strength:.2g}"/>')  # fmt: skip
@@ -239,7 +237,7 @@ def text_width(words: str, size: float) -> float:
 def _letter(letter: str) -> float:
     if letter in "iljtfr.,:;'|!()[]/ ·":
         return 0.36
-    return 0.94 if letter in "mwMW%@→" else 0.72 if letter.isupper() or letter in "+−=×~≈∂" else 0.62
+    return 0.94 if letter in "mwMW" else 0.72 if letter.isupper() or letter in "+−=×" else 0.62
 
 
 def _marked(words: str, size: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import importlib.util
 import json
 import re
@@ -13,6 +14,8 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from nst import diagrams
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 NOTEBOOKS = sorted(path for path in FOLDER.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
@@ -46,7 +49,7 @@ def test_lessons_are_numbered_from_00_without_gaps():
 @each_notebook
 def test_notebook_is_small_and_normalised(path: Path, run: ModuleType):
     text = path.read_text(encoding="utf-8")
-    assert path.stat().st_size < 2**20
+    assert path.stat().st_size < 1.5 * 2**20
     assert text.endswith("}\n")
     notebook = nbformat.reads(text, as_version=4)
     nbformat.validate(notebook)
@@ -131,6 +134,29 @@ def test_run_executes_a_copy_and_lays_out_the_pictures(course: Path, run: Module
 
     entry = json.loads((built / "run.json").read_text(encoding="utf-8"))["00_small"]
     assert entry["cells"] == 4 and entry["seconds"] > 0 and entry["peak_mib"] > 0 and entry["profile"] == "quick"
+
+
+def test_pictures_keep_the_text_that_stands_for_them(tmp_path: Path, run: ModuleType):
+    """What nst.show and nst.diagrams put out, on the page of the lesson and on the sheet of all pictures."""
+    drawing = diagrams.johnson_use()
+    alt = 'a "cat" & a dog'
+    shown = new_output("display_data", {"image/png": PNG}, metadata={"image/png": {"width": 2, "alt": alt}})
+    drawn = {"text/html": drawing._repr_html_(), "image/svg+xml": drawing.svg}
+    outputs = [shown, *(new_output("display_data", data) for data in (drawn, {"image/png": PNG}))]
+    cell = new_code_cell("x", outputs=outputs)
+    nbformat.write(new_notebook(cells=[new_markdown_cell("# A & B"), cell]), tmp_path / "00_a.ipynb")
+    sheet = run.section(tmp_path, "00_a", {"title": "A & B", "seconds": 1.0, "peak_mib": 1, "cells": 1})
+    assert re.findall(r'<img src="([^"]+)" width="(\d+)" height="(\d+)" alt="([^"]+)"', sheet) == [
+        ("pictures/00_a_01.png", "4", "2", "a &quot;cat&quot; &amp; a dog"),
+        ("pictures/00_a_02.svg", "900", "226", html.escape(repr(drawing))),
+        ("pictures/00_a_03.png", "4", "2", "A &amp; B"),
+    ]
+    assert (tmp_path / "pictures/00_a_02.svg").read_text(encoding="utf-8") == drawing.svg
+
+    cell.outputs.pop()  # nbconvert knows no text for this one
+    page = run.lesson_page(new_notebook(cells=[cell]), tmp_path / "00_a.ipynb")
+    texts = re.findall(r"""<img\b[^>]*? alt=(?:"([^"]*)"|'([^']*)')""", page)
+    assert [html.unescape("".join(text)) for text in texts] == [alt, repr(drawing)] and "No description" not in page
 
 
 def test_run_in_place_writes_lessons_and_solutions_the_same_way_twice(course: Path, run: ModuleType):

@@ -93,7 +93,7 @@ def test_core_imports_stay_within_the_core_dependencies():
     modules = {"pil": "pillow", "skimage": "scikit-image"}
     extras_only = set(requirements(*EXTRAS)) - set(requirements())
     for path in sorted((TOP / "nst").rglob("*.py")):
-        if path.stem in ("figures", "widgets", "checks", "training", "checkpoints", "cli") or "checks" in path.parts:
+        if path.stem in ("figures", "panels", "widgets", "checks", "training", "checkpoints", "cli") or "checks" in path.parts:
             continue  # these have extras of their own
         for module in re.findall(r"^(?:from|import) (\w+)", path.read_text(encoding="utf-8"), flags=re.MULTILINE):
             assert modules.get(module.lower(), module) not in extras_only, f"{path.name} imports {module}"

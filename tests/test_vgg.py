@@ -325,3 +325,36 @@ def test_rescaled_activations_have_mean_one_and_say_the_same(left_out):
         assert torch.allclose(after[name] * scale, before[name], rtol=1e-3, atol=1e-4)
     for name in left_out:
         assert torch.allclose(after[name], before[name], rtol=1e-3, atol=1e-4)
+
+
+# --- the table --------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_table_states_channels_and_sizes_of_the_network():
+    for size in (16, 100, 224):
+        features = VGG19((2, 3, 4, 5, 6))(torch.rand(1, 3, size, size), CONVOLUTIONS)
+        rows = vgg.table(size, (2, 3, 4, 5, 6))
+        assert [(row.name, row.channels, row.size, row.size) for row in rows] == [(n, *f.shape[1:]) for n, f in features.items()]
+    assert [row.channels for row in vgg.table()] == [64] * 2 + [128] * 2 + [256] * 4 + [512] * 5
+    with pytest.raises(ValueError, match="size=15: expected at least 16 px"):
+        vgg.table(15)
+
+
+def test_the_table_states_the_measured_field_and_stride():
+    """What a unit sees is where its gradient is not zero, once no weight and no pooling hides a pixel from it."""
+    network = VGG19((1, 1, 1, 1, 1), pooling="average")
+    for parameter in network.parameters():
+        nn.init.constant_(parameter, 0.2 if parameter.ndim == 4 else 0.0)
+
+    def sees(layer: str, unit: int) -> tuple[int, int]:
+        """First and last column of the picture that a unit of the middle row depends on."""
+        picture = torch.ones(1, 3, 256, 320, requires_grad=True)
+        features = network(picture, [layer])[layer]
+        features[0, 0, features.shape[2] // 2, unit].backward()
+        columns = picture.grad[0].abs().sum((0, 1)).nonzero().flatten()
+        return int(columns[0]), int(columns[-1])
+
+    for row in vgg.table():
+        middle = 320 // row.stride // 2
+        (first, last), (next_first, next_last) = sees(row.name, middle), sees(row.name, middle + 1)
+        assert row.receptive_field == last - first + 1 and row.stride == next_first - first == next_last - last, row
