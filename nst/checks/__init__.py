@@ -18,6 +18,7 @@ from nst.checks.lesson06 import *  # noqa: F403
 from nst.checks.lesson07 import *  # noqa: F403
 from nst.checks.lesson08 import *  # noqa: F403
 from nst.checks.lesson09 import *  # noqa: F403
+from nst.checks.lesson09 import suspects
 from nst.checks.machinery import CHECKS, CheckFailed, strict
 
 LESSONS = (lesson00, lesson01, lesson02, lesson03, lesson04, lesson05, lesson06, lesson07, lesson08, lesson09)

@@ -168,7 +168,9 @@ def norm_layers_only(function: Callable[[nn.Module], int]) -> str:
             extra, missing = sorted(learning - wanted), sorted(wanted - learning)
             if not learning and norm == "batch":
                 fail("a network with batch norm has no layer that learns: both kinds of norm are meant")
-            fail(f"{extra[0]} learns, too; it is no norm layer's" if extra else f"{missing[0]} does not learn: scale and shift both do")
+            if extra:
+                fail(f"{extra[0]} learns, too; it is no norm layer's")
+            fail(f"{missing[0]} does not learn: a norm has a scale and a shift, and both do")
         compare(count, numbers, {
             "this is the number of tensors; count the numbers in them": len(wanted),
             "this is the number of all weights; count those that learn": sum(p.numel() for p in net.parameters()),

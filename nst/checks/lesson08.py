@@ -171,8 +171,8 @@ def _judges() -> dict[str, dict[str, float]]:
     order = torch.randperm(size[0] * size[1], generator=torch.Generator().manual_seed(0))
     fitted = nst.images.resize(style, size)
     candidates = {"photograph": photo, "photograph in the style's colours": nst.controls.coral(photo, style),
-                  "shuffled pixels of the style":
-                      fitted.flatten(2)[:, :, order].view_as(fitted), "the style itself": fitted}  # fmt: skip
+                  "shuffled pixels of the style": fitted.flatten(2)[:, :, order].view_as(fitted),
+                  "the style itself": fitted}  # fmt: skip
     wanted = {k: nst.gram_matrix(f) for k, f in encoder(style, ["relu1_1", "relu3_1"]).items()}
     kept, judged = encoder(photo, ["relu4_2"])["relu4_2"], {}
     for name, picture in candidates.items():

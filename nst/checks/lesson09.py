@@ -205,7 +205,7 @@ def suspects() -> dict[str, Callable[[Tensor], Tensor]]:
 @check
 def diagnosis(function: Callable[[], dict]) -> str:
     """Find the fault of each of the five `suspects()` by trying them."""
-    right = {"a": "epsilon outside the root", "b": "mixes the batch", "c": "changes its argument", "d": "right", "e": "unbiased variance"}
+    right = dict(zip("abcde", ("epsilon outside the root", "mixes the batch", "changes its argument", "right", "unbiased variance")))
     test_of = {
         "a": "try a map that is the same everywhere, and look at its gradient",
         "b": "try a batch of two, and each of the two alone",

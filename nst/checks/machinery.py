@@ -1,7 +1,7 @@
 """What all checks share: how a student's function is called, how its answer is compared, and what is said of it.
 
-A check calls the answer on random input and compares with an oracle: a closed form, autograd, numpy. A wrong answer is compared with
-what the typical mistakes give, and the hint of the mistake that fits is raised.
+A check calls the answer on random input and compares with an oracle: a closed form, autograd, numpy. A wrong answer is compared
+with what the typical mistakes give, and the hint of the mistake that fits is raised.
 """
 
 from __future__ import annotations
