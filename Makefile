@@ -26,6 +26,9 @@ lab: $(VENV)/.installed  ## open the first lesson in JupyterLab
 notebooks: $(VENV)/.installed  ## execute the lessons in place and normalise their metadata
 	$(BIN)/python notebooks/run.py --in-place
 
+exercises: $(VENV)/.installed  ## make the students' notebooks anew from notebooks/solutions
+	$(BIN)/python notebooks/make/exercises.py
+
 lint: $(VENV)/.installed  ## ruff over the library, the tests and the notebooks
 	$(BIN)/ruff check .
 
@@ -48,4 +51,4 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 	$(BIN)/python -m pip install -c requirements.lock -e ".[notebooks,train,test]"
 	@touch $@
 
-.PHONY: help run test lab notebooks lint lock clean
+.PHONY: help run test lab notebooks exercises lint lock clean

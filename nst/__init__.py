@@ -8,7 +8,7 @@ import importlib
 __version__ = "0.1.0"
 
 _MODULES = (
-    "adain", "assets", "checks", "controls", "conventions", "datasets", "decoders", "figures", "gatys", "images", "losses", "optim",
+    "adain", "assets", "controls", "conventions", "datasets", "decoders", "figures", "gatys", "images", "losses", "optim",
     "perceptual", "runtime", "training", "transformer_net", "vgg", "wct", "weights",
 )  # fmt: skip
 _NAMES = {
