@@ -29,6 +29,9 @@ notebooks: $(VENV)/.installed  ## execute the lessons in place and normalise the
 exercises: $(VENV)/.installed  ## make the students' notebooks anew from notebooks/solutions
 	$(BIN)/python notebooks/make/exercises.py
 
+assignment: $(VENV)/.installed  ## build an nbgrader course of the exercises in build/assignment
+	$(BIN)/python notebooks/make/assignment.py
+
 lint: $(VENV)/.installed  ## ruff over the library, the tests and the notebooks
 	$(BIN)/ruff check .
 
@@ -51,4 +54,4 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 	$(BIN)/python -m pip install -c requirements.lock -e ".[notebooks,train,test]"
 	@touch $@
 
-.PHONY: help run test lab notebooks exercises lint lock clean
+.PHONY: help run test lab notebooks exercises assignment lint lock clean
