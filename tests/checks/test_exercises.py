@@ -135,3 +135,14 @@ def test_an_exercise_notebook_runs_in_a_kernel_of_its_own(monkeypatch: pytest.Mo
     notebook, took = program(FOLDER / "run.py").execute(FOLDER / "exercises" / "02_gram_matrices.ipynb", "02_gram_matrices")
     told = [o.text for c in notebook.cells if "check" in c.metadata.get("tags", []) for o in c.outputs]
     assert told == ["not attempted yet\n"] * 6 and took["cells"] == 15
+
+
+def test_syllabus_lists_every_exercise_with_its_stars_and_minutes():
+    syllabus = (FOLDER / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d\.\d .+) \| (★+) \| (\d+) \| (.+) \|$", syllabus, re.MULTILINE)
+    tasks = [cell.source for path in SOLUTIONS for cell in cells(path) if re.match(r"## \d\.\d", cell.source)]
+    assert rows == [re.match(r"## (.+)\n(★+) · (\d+) minutes · (.+)", task).groups() for task in tasks]
+    lessons = re.findall(r"^\| (?:\[)?(\d\d) .+\| (\d), (\d+) min \|$", syllabus, re.MULTILINE)
+    for path, (number, count, minutes) in zip(SOLUTIONS, lessons, strict=True):
+        own = [row for row in rows if row[0].startswith(f"{int(number)}.")]
+        assert path.stem[:2] == number and len(own) == int(count) and sum(int(row[2]) for row in own) == int(minutes)
