@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import textwrap
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
@@ -26,7 +27,8 @@ class CheckFailed(AssertionError):
     def _render_traceback_(self) -> list[str]:
         """What a notebook shows: the hint, and before it the student's own traceback where there is one."""
         cause = traceback.format_exception(self.__cause__) if self.__cause__ else []
-        return [*"".join(cause).splitlines(), f"CheckFailed: {self}"]
+        hint = (line for part in f"CheckFailed: {self}".splitlines() for line in textwrap.wrap(part, 100) or [""])
+        return [*"".join(cause).splitlines(), *hint]
 
 
 @contextlib.contextmanager

@@ -20,3 +20,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("exercises")
         for what, count in counts.items():
             terminalreporter.line(f"{count:5}  {what}")
+        for report in terminalreporter.stats.get("passed", []):
+            for name, marks in report.user_properties:
+                if name == "nbgrader marks":
+                    terminalreporter.line(f"       nbgrader marks: {marks}")

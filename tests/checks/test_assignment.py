@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -60,7 +61,7 @@ def nbgrader() -> list[str]:
 
 
 @pytest.mark.slow
-def test_nbgrader_marks_a_right_a_half_right_and_an_empty_submission(tmp_path: Path, nbgrader: list[str]):
+def test_nbgrader_marks_a_right_a_half_right_and_an_empty_submission(tmp_path: Path, nbgrader: list[str], record_property: Callable):
     make = program(MAKE)
     make.main(["--course", str(tmp_path)])
     environment = {**os.environ, "PYTHONPATH": str(FOLDER.parent), "NST_PROGRESS": "0", "HOME": str(tmp_path),
@@ -91,4 +92,5 @@ def test_nbgrader_marks_a_right_a_half_right_and_an_empty_submission(tmp_path: P
     header, *rows = [line.split(",") for line in (tmp_path / "marks.csv").read_text(encoding="utf-8").splitlines()]
     marks = {row[header.index("student_id")]: float(row[header.index("score")]) for row in rows}
     points = [cell.metadata.nbgrader.points for cell in graded(make.assignment(SOLUTIONS[2]), "grade")]
+    record_property("nbgrader marks", ", ".join(f"{student} {score:g} of {sum(points)}" for student, score in marks.items()))
     assert marks == {student: float(sum(points[:count])) for student, count in answered.items()}
