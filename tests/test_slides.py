@@ -70,6 +70,13 @@ def test_figures_keep_their_alt_text(make: ModuleType):
     assert 'alt="two &lt;pictures&gt;"' in deck and 'alt="figure of the lesson"' in deck
 
 
+def test_drawings_are_pictures_whose_styles_stay_their_own(make: ModuleType):
+    svg = "<svg xmlns='http://www.w3.org/2000/svg'><style>text { fill: red }</style></svg>"
+    output = new_output("display_data", {"image/svg+xml": svg, "text/plain": "a drawing of the loop"})
+    made = make.slides(new_notebook(cells=[new_markdown_cell("# T"), new_code_cell("diagrams.gatys()", outputs=[output])]))
+    assert 'alt="a drawing of the loop" src="data:image/svg+xml;base64,' in made[0].blocks[1] and "<style>" not in made[0].blocks[1]
+
+
 def test_metadata_goes_before_the_rules(make: ModuleType):
     lesson = small_lesson()
     lesson.cells[2].metadata["slideshow"] = {"slide_type": "slide"}

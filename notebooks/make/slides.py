@@ -17,6 +17,7 @@ import html
 import re
 import string
 import sys
+from base64 import b64encode
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from nbformat import NotebookNode
 from pygments.formatters import HtmlFormatter
 
 NOTEBOOKS = Path(__file__).resolve().parents[1]
+PICTURES = ("image/svg+xml", "image/webp", "image/png", "image/jpeg")
 KINDS = ("slide", "subslide", "fragment", "notes", "skip")
 LONGEST = 240  # characters of a paragraph that stay on a slide; the whole text is in the notes
 SHORT, LONG = 7, 22  # lines of code that stay on a slide beside a figure, and without one
@@ -66,16 +68,16 @@ def told_kind(cell: NotebookNode) -> str:
 
 
 def pictures(cell: NotebookNode) -> list[str]:
-    """The cell's pictures as HTML."""
+    """The cell's pictures as HTML, drawings as pictures, too: their styles stay their own."""
     found = []
     for output in cell.get("outputs", []):
-        for mime in ("image/svg+xml", "image/webp", "image/png", "image/jpeg"):
-            if mime in output.get("data", {}):
-                data = output.data[mime]
-                alt = html.escape(output.get("metadata", {}).get(mime, {}).get("alt", "figure of the lesson"), quote=True)
-                source = data if mime == "image/svg+xml" else f'<img alt="{alt}" src="data:{mime};base64,{data.strip()}">'
-                found.append(f"<figure>{source}</figure>")
-                break
+        mime = next((mime for mime in PICTURES if mime in output.get("data", {})), None)
+        if mime:
+            data = output.data[mime]
+            coded = b64encode(data.encode()).decode() if mime == "image/svg+xml" else data.strip()
+            alt = output.get("metadata", {}).get(mime, {}).get("alt") or output.data.get("text/plain", "")
+            alt = "figure of the lesson" if not alt or alt.startswith("<") else alt
+            found.append(f'<figure><img alt="{html.escape(alt, quote=True)}" src="data:{mime};base64,{coded}"></figure>')
     return found
 
 
@@ -205,7 +207,7 @@ h1 { font-size: 2.1em } h2 { font-size: 1.7em } h3 { font-size: 1.4em }
 p, ul, ol, table, pre { margin: 0 0 .6em }
 .figures { display: flex; gap: 1.5vmin; justify-content: center; flex-wrap: wrap }
 figure { margin: 0; text-align: center; min-height: 0 }
-figure img, figure svg { max-width: 100%; max-height: var(--room, 60vh);
+figure img { max-width: 100%; max-height: var(--room, 60vh);
                          min-height: min(40vh, var(--room, 40vh));
                          object-fit: contain }
 .block > :last-child { margin-bottom: 0 }

@@ -61,7 +61,7 @@ def nbgrader() -> list[str]:
 
 
 @pytest.mark.slow
-def test_nbgrader_marks_a_right_a_half_right_and_an_empty_submission(tmp_path: Path, nbgrader: list[str], record_property: Callable):
+def test_nbgrader_marks_a_right_a_half_right_and_an_empty_submission(tmp_path: Path, nbgrader: list, record_property: Callable):
     make = program(MAKE)
     make.main(["--course", str(tmp_path)])
     environment = {**os.environ, "PYTHONPATH": str(FOLDER.parent), "NST_PROGRESS": "0", "HOME": str(tmp_path),
