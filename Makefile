@@ -29,6 +29,15 @@ notebooks: $(VENV)/.installed  ## execute the lessons in place and normalise the
 bench-quality: $(VENV)/.installed  ## how well every method paints, judged by a program beside the development assets (NST_TEST_ASSETS)
 	$(BIN)/python tests/benchmarks/bench_quality.py --output build/quality
 
+exercises: $(VENV)/.installed  ## make the students' notebooks anew from notebooks/solutions
+	$(BIN)/python notebooks/make/exercises.py
+
+slides: $(VENV)/.installed  ## one deck of slides per lesson in build/slides, each a file that needs no network
+	$(BIN)/python notebooks/make/slides.py
+
+assignment: $(VENV)/.installed  ## build an nbgrader course of the exercises in build/assignment
+	$(BIN)/python notebooks/make/assignment.py
+
 lint: $(VENV)/.installed  ## ruff over the library, the tests and the notebooks
 	$(BIN)/ruff check .
 
@@ -41,7 +50,7 @@ lock: $(VENV)/.installed  ## write the versions installed in .venv to requiremen
 	touch $(VENV)/.installed
 
 clean:  ## remove what `make run` and the tools leave behind (not .venv)
-	rm -rf build/[0-9]* build/solutions build/pictures build/index.html build/run.json dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf build/[0-9]* build/solutions build/slides build/assignment build/pictures build/index.html build/run.json dist .pytest_cache .ruff_cache .hypothesis
 
 # Made anew only when a dependency changes: the second `make run` starts at once.
 $(VENV)/.installed: pyproject.toml requirements.lock
@@ -51,4 +60,4 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 	$(BIN)/python -m pip install -c requirements.lock -e ".[notebooks,train,test]"
 	@touch $@
 
-.PHONY: help run test lab notebooks bench-quality lint lock clean
+.PHONY: help run test lab notebooks exercises slides assignment bench-quality lint lock clean
