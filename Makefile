@@ -3,7 +3,7 @@
 
 # The first of these that is Python 3.11 or newer; `make PYTHON=/path/to/python` takes another one.
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
-PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$p -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$p && break; done)
 
 VENV := .venv
@@ -26,6 +26,11 @@ lab: $(VENV)/.installed  ## open the first lesson in JupyterLab
 notebooks: $(VENV)/.installed  ## execute the lessons in place and normalise their metadata
 	$(BIN)/python notebooks/run.py --in-place
 
+mutants: $(VENV)/.installed  ## do the tests notice a small wrong edit? a table per module, after an hour or two on one core
+	$(BIN)/python -m pip install -c requirements.lock -e ".[notebooks,train,test,mutants]"
+	OMP_NUM_THREADS=1 NST_DEVICE=cpu NST_PROGRESS=0 $(BIN)/python -m mutmut run --max-children 1
+	$(BIN)/python tests/mutants/table.py
+
 lint: $(VENV)/.installed  ## ruff over the library, the tests and the notebooks
 	$(BIN)/ruff check .
 
@@ -38,7 +43,7 @@ lock: $(VENV)/.installed  ## write the versions installed in .venv to requiremen
 	touch $(VENV)/.installed
 
 clean:  ## remove what `make run` and the tools leave behind (not .venv)
-	rm -rf build/[0-9]* build/solutions build/pictures build/index.html build/run.json dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf build/[0-9]* build/solutions build/pictures build/index.html build/run.json dist .pytest_cache .ruff_cache .hypothesis mutants
 
 # Made anew only when a dependency changes: the second `make run` starts at once.
 $(VENV)/.installed: pyproject.toml requirements.lock
@@ -48,4 +53,4 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 	$(BIN)/python -m pip install -c requirements.lock -e ".[notebooks,train,test]"
 	@touch $@
 
-.PHONY: help run test lab notebooks lint lock clean
+.PHONY: help run test lab notebooks mutants lint lock clean
