@@ -80,7 +80,7 @@ def _as_rgb(image: Image.Image, format: str | None) -> Image.Image:
 def _eight_bits(image: Image.Image) -> Image.Image:
     """16-bit grey, which Pillow would clip at 255, as 8-bit grey with its transparency."""
     values = np.asarray(image)
-    grey = Image.fromarray((values.astype(np.float64) / 257).round().clip(0, 255).astype(np.uint8))
+    grey = Image.fromarray((values / 257).round().astype(np.uint8))
     if "transparency" in image.info:  # the one value that is seen through
         grey.putalpha(Image.fromarray(np.where(values == image.info["transparency"], 0, 255).astype(np.uint8)))
     return grey

@@ -243,3 +243,10 @@ def test_resize_to_a_shorter_side_or_a_shape():
     assert resize(picture, (7, 5)).shape == (2, 3, 7, 5)
     flat = torch.full((1, 3, 30, 40), 0.25)
     assert torch.allclose(resize(flat, 11), torch.tensor(0.25))
+
+
+def test_resize_is_antialiased():
+    """A checkerboard at half its size is grey: without antialiasing it would be whatever pixel is hit."""
+    board = ((torch.arange(32)[:, None] + torch.arange(32)) % 2).float().expand(1, 3, 32, 32)
+    inner = resize(board, 16)[..., 2:-2, 2:-2]
+    torch.testing.assert_close(inner, torch.full_like(inner, 0.5), atol=0.02, rtol=0)
