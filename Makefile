@@ -28,8 +28,7 @@ notebooks: $(VENV)/.installed  ## execute the lessons in place and normalise the
 
 mutants: $(VENV)/.installed  ## do the tests notice a small wrong edit? a table per module, after an hour or two on one core
 	$(BIN)/python -m pip install -c requirements.lock -e ".[notebooks,train,test,mutants]"
-	OMP_NUM_THREADS=1 NST_DEVICE=cpu NST_PROGRESS=0 $(BIN)/python -m mutmut run --max-children 1
-	$(BIN)/python tests/mutants/table.py
+	$(BIN)/python tests/mutants/run.py
 
 lint: $(VENV)/.installed  ## ruff over the library, the tests and the notebooks
 	$(BIN)/ruff check .
@@ -43,7 +42,7 @@ lock: $(VENV)/.installed  ## write the versions installed in .venv to requiremen
 	touch $(VENV)/.installed
 
 clean:  ## remove what `make run` and the tools leave behind (not .venv)
-	rm -rf build/[0-9]* build/solutions build/pictures build/index.html build/run.json dist .pytest_cache .ruff_cache .hypothesis mutants
+	rm -rf build/[0-9]* build/solutions build/pictures build/index.html build/run.json dist .pytest_cache .ruff_cache .hypothesis build/mutants
 
 # Made anew only when a dependency changes: the second `make run` starts at once.
 $(VENV)/.installed: pyproject.toml requirements.lock

@@ -67,11 +67,11 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float =
 
     @torch.no_grad()
     def paint(content: Tensor, mix: StyleMix) -> Tensor:
-        x = padded(content)
+        x, layers = padded(content), {level: LAYERS[level - 1] for level in levels}
+        found = [encoder(padded(picture), layers.values()) for picture in mix.styles]  # once, for all levels
         for level in levels:
-            layer = LAYERS[level - 1]
-            features = encoder(x, [layer])[layer]
-            styles = [encoder(padded(picture), [layer])[layer] for picture in mix.styles]
+            layer = layers[level]
+            features, styles = encoder(x, [layer])[layer], [f[layer] for f in found]
             x = decoders[level](torch.lerp(features, mix.blend(features, styles, whiten_and_colour), alpha)).clamp(0, 1)
         return x
 

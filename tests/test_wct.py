@@ -235,6 +235,14 @@ def test_no_float64_is_asked_of_the_features_own_device():
     assert doubles and all(asked[k - 1] == "cpu" for k in doubles)
 
 
+def test_a_style_is_read_once_for_all_levels(encoder: nst.VGG19, decoders: dict):
+    calls = []
+    handle = encoder.register_forward_hook(lambda module, inputs, output: calls.append((inputs[0].shape[-1], len(output))))
+    wct.stylize(torch.rand(1, 3, 32, 48), torch.rand(1, 3, 32, 64), encoder=encoder, decoders=decoders)
+    handle.remove()
+    assert calls == [(64, 5)] + [(48, 1)] * 5
+
+
 def test_levels_are_matched_in_the_order_asked_for(encoder: nst.VGG19, decoders: dict):
     x, style = torch.rand(1, 3, 48, 64), torch.rand(1, 3, 48, 48)
     settings = {"encoder": encoder, "decoders": decoders}
