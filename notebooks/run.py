@@ -223,7 +223,8 @@ def section(build: Path, name: str, result: dict) -> str:
     figures, cells = [], nbformat.read(build / f"{name}.ipynb", as_version=4).cells
     caption = result["title"]
     for cell in cells:
-        caption = [caption, *headings([cell])][-1]  # the nearest heading above the picture
+        for heading in headings([cell]):
+            caption = heading  # the nearest one above the picture
         for data in [output.data for output in cell.get("outputs", []) if "data" in output]:
             kind = next((kind for kind in PICTURES if kind in data), None)
             if kind:
