@@ -66,7 +66,8 @@ def row(module: str) -> tuple[int, dict[str, str]] | None:
         return None
     codes = json.loads(file.read_text(encoding="utf-8"))["exit_code_by_key"]
     ran = {name: code for name, code in codes.items() if code is not None}
-    return ran and (len(ran), {name: added(BUILD / module, name) for name, code in ran.items() if code not in KILLED}) or None
+    survivors = {name: added(BUILD / module, name) for name, code in ran.items() if code not in KILLED}
+    return (len(ran), survivors) if ran else None
 
 
 def main() -> int:
