@@ -2,7 +2,9 @@
 
 import io
 import os
+import struct
 import warnings
+import zlib
 
 import numpy as np
 import pytest
@@ -91,8 +93,12 @@ def test_sixteen_bits_are_scaled_not_clipped(tmp_path):
 def test_sixteen_bits_may_be_transparent(tmp_path):
     """A 16-bit grey PNG names one value that is seen through (tRNS), as its 8-bit twin does."""
     values = np.array([[0, 257 * 10, 65535]], np.uint16)
-    Image.fromarray(values).save(tmp_path / "16.png", transparency=257 * 10)
-    Image.fromarray((values // 257).astype(np.uint8)).save(tmp_path / "8.png", transparency=10)
+    for name, grey, seen_through in (("16.png", values, 257 * 10), ("8.png", (values // 257).astype(np.uint8), 10)):
+        Image.fromarray(grey).save(tmp_path / name)
+        chunk = b"tRNS" + struct.pack(">H", seen_through)  # by hand: old Pillows write none of 16 bits
+        before, after = (tmp_path / name).read_bytes().split(b"IDAT", 1)
+        named = struct.pack(">I", 2) + chunk + struct.pack(">I", zlib.crc32(chunk))
+        (tmp_path / name).write_bytes(before[:-4] + named + before[-4:] + b"IDAT" + after)
     for name in ("16.png", "8.png"):
         assert load_image(tmp_path / name)[0, 0, 0].tolist() == [0, 1, 1], name
 
