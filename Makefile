@@ -3,7 +3,7 @@
 
 # The first of these that is Python 3.11 or newer; `make PYTHON=/path/to/python` takes another one.
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
-PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$p -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$p && break; done)
 
 VENV := .venv
@@ -38,6 +38,10 @@ slides: $(VENV)/.installed  ## one deck of slides per lesson in build/slides, ea
 assignment: $(VENV)/.installed  ## build an nbgrader course of the exercises in build/assignment
 	$(BIN)/python notebooks/make/assignment.py
 
+mutants: $(VENV)/.installed  ## do the tests notice a small wrong edit? a table per module, after an hour or two on one core
+	$(BIN)/python -m pip install -c requirements.lock -e ".[notebooks,train,test,mutants]"
+	$(BIN)/python tests/mutants/run.py
+
 lint: $(VENV)/.installed  ## ruff over the library, the tests and the notebooks
 	$(BIN)/ruff check .
 
@@ -50,7 +54,7 @@ lock: $(VENV)/.installed  ## write the versions installed in .venv to requiremen
 	touch $(VENV)/.installed
 
 clean:  ## remove what `make run` and the tools leave behind (not .venv)
-	rm -rf build/[0-9]* build/solutions build/slides build/assignment build/pictures build/index.html build/run.json dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf build/[0-9]* build/solutions build/slides build/assignment build/pictures build/index.html build/run.json dist .pytest_cache .ruff_cache .hypothesis build/mutants
 
 # Made anew only when a dependency changes: the second `make run` starts at once.
 $(VENV)/.installed: pyproject.toml requirements.lock
@@ -60,4 +64,4 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 	$(BIN)/python -m pip install -c requirements.lock -e ".[notebooks,train,test]"
 	@touch $@
 
-.PHONY: help run test lab notebooks exercises slides assignment bench-quality lint lock clean
+.PHONY: help run test lab notebooks exercises slides assignment bench-quality mutants lint lock clean

@@ -231,7 +231,8 @@ def section(build: Path, name: str, result: dict) -> str:
     figures, cells = [], nbformat.read(build / f"{name}.ipynb", as_version=4).cells
     caption = result["title"]
     for cell in cells:
-        caption = [caption, *headings([cell])][-1]  # the nearest heading above the picture
+        for heading in headings([cell]):
+            caption = heading  # the nearest one above the picture
         for kind, picture, text in pictures(cell):
             file = build / "pictures" / f"{name.replace('/', '_')}_{len(figures) + 1:02}{PICTURES[kind]}"
             figures.append(figure(picture, file, f"{name}.html#cell-id={cell.id}", caption, text or caption))

@@ -33,7 +33,10 @@ def mean_and_std(features: Tensor, mask: Tensor | None = None) -> tuple[Tensor, 
 
     The variance is the biased one (divided by H W): a map of one position has the variance 0, not NaN.
     """
-    share = torch.ones_like(features[:, :1]) if mask is None else mask.to(features).expand(len(features), -1, -1, -1)
+    if mask is None:
+        variance, mean = torch.var_mean(features, (2, 3), correction=0, keepdim=True)
+        return mean, (variance + EPSILON).sqrt()
+    share = mask.to(features).expand(len(features), -1, -1, -1)
     share = share / share.sum((2, 3), keepdim=True).clamp_min(1e-8)  # (B, 1, H, W), sums to 1
     mean = (share * features).sum((2, 3), keepdim=True)
     variance = (share * (features - mean).square()).sum((2, 3), keepdim=True)

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from nst import losses
 from nst.arguments import check_choice
 from nst.gatys import GatysConfig
+from nst.vgg import VGG19
 
 REDUCTIONS = ("sum", "half_sum", "quarter_sum", "mean")
 
@@ -28,7 +29,7 @@ class Convention:
     gram_divide_by: str = "chw"  # "chw", "hw" or "none", as in losses.gram_matrix
     content_reduction: str = "mean"  # of the squared differences: "sum", "half_sum", "mean"
     style_reduction: str = "mean"  # "sum", "quarter_sum" or "mean" over the C x C entries
-    # layer -> how large its features are there, as a multiple of those of the network in use; 1 if not named
+    # layer -> how large its features are there, as a multiple of those of the network in use; empty: it is that very network
     activations: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self):
@@ -39,16 +40,21 @@ class Convention:
         }.items():
             check_choice(name, getattr(self, name), allowed)
 
+    def scale(self, layer: str) -> float:
+        """How many times as large the features are there. ValueError: nobody knows, since the two networks differ in that layer."""
+        if self.activations and layer not in self.activations:
+            known = ", ".join(self.activations)
+            raise ValueError(f"{layer}: no weight translates there, the two networks have other features; they share {known}")
+        return self.activations.get(layer, 1.0)
+
     def content_factor(self, layer: str, channels: int, positions: int) -> float:
         """What stands before sum (F - P)^2 of the network in use."""
-        scale = self.activations.get(layer, 1.0)
-        return scale**2 * _reduce(self.content_reduction, channels * positions)
+        return self.scale(layer) ** 2 * _reduce(self.content_reduction, channels * positions)
 
     def style_factor(self, layer: str, channels: int, positions: int) -> float:
         """What stands before sum (G - A)^2 of the network in use, with undivided Gram matrices."""
-        scale = self.activations.get(layer, 1.0)
         divisor = {"chw": channels * positions, "hw": positions, "none": 1}[self.gram_divide_by]
-        return scale**4 / divisor**2 * _reduce(self.style_reduction, channels**2)
+        return self.scale(layer) ** 4 / divisor**2 * _reduce(self.style_reduction, channels**2)
 
 
 def _reduce(reduction: str, entries: int) -> float:
@@ -64,11 +70,23 @@ TENSORFLOW = Convention("hw")  # the TensorFlow tutorial
 
 
 def with_activations(convention: Convention, activations: Mapping[str, float]) -> Convention:
-    """The same losses on another network: `activations` says how large its features are, layer by layer, beside those in use.
-
-    `VGG19.load("lite").metadata["teacher_scale"]` is such a table for Caffe's VGG-19 with pixels in 0 … 255 up to relu3_4.
-    """
+    """The same losses on another network: `activations` says how large its features are, layer by layer, beside those in use."""
     return replace(convention, activations=dict(activations))
+
+
+def on_caffe_vgg19(convention: Convention, encoder: VGG19) -> Convention:
+    """The same losses on the original VGG-19 (Caffe's: BGR, 0 … 255), where `encoder`, a student of it like "lite", is in use.
+
+    Up to relu3_4 the lite encoder has VGG-19's own channels, one for one and each layer times one number (its metadata's
+    `teacher_scale`), so that a weight published for VGG-19 translates as exactly as the student has learned. Above, it has a
+    quarter of the channels, another network's: there no weight translates, and `translate` says so.
+    ValueError: an encoder whose metadata names no teacher.
+    """
+    scales, teachers = (encoder.metadata.get(fact, {}) for fact in ("teacher_scale", "teacher"))
+    shared = [layer[4:] for layer in scales if teachers.get(layer) == "VGG-19"]
+    if not shared:
+        raise ValueError("encoder: its metadata names no layer that is VGG-19's; the lite encoder's does")
+    return with_activations(convention, {kind + k: scales["relu" + k] for k in shared for kind in ("conv", "relu")})
 
 
 def translate(
@@ -78,8 +96,9 @@ def translate(
 
     shapes: {layer: (C, H, W)} of the feature maps of the network in use,
         `{k: tuple(f.shape[1:]) for k, f in encoder(x, layers).items()}`.
-    The forms of `config` become those of `target`. ValueError: a layer of the recipe that `shapes` lacks; several content layers
-    whose weights would have to differ; a target with a reduction that `nst.losses` has no form for.
+    The forms of `config` become those of `target`. ValueError: a layer of the recipe that `shapes` lacks, or in which the two
+    networks have other features; several content layers whose weights would have to differ; a target with a reduction that
+    `nst.losses` has no form for.
     """
     missing = {*config.content_layers, *config.style_layers} - set(shapes)
     if missing:

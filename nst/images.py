@@ -19,6 +19,7 @@ from torch import Tensor
 from nst.arguments import check_whole
 from nst.files import written_whole
 
+QUALITY = 92  # of a JPEG
 MAX_PIXELS = 150_000_000  # a larger picture, in the file or enlarged, is taken for a decompression bomb
 # What is read. Pillow knows more, among them PostScript, which it hands to a program.
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "JPEG2000", "AVIF", "PPM")
@@ -80,7 +81,7 @@ def _as_rgb(image: Image.Image, format: str | None) -> Image.Image:
 def _eight_bits(image: Image.Image) -> Image.Image:
     """16-bit grey, which Pillow would clip at 255, as 8-bit grey with its transparency."""
     values = np.asarray(image)
-    grey = Image.fromarray((values.astype(np.float64) / 257).round().clip(0, 255).astype(np.uint8))
+    grey = Image.fromarray((values / 257).round().astype(np.uint8))
     if "transparency" in image.info:  # the one value that is seen through
         grey.putalpha(Image.fromarray(np.where(values == image.info["transparency"], 0, 255).astype(np.uint8)))
     return grey
@@ -100,7 +101,7 @@ def save_image(picture: Tensor, path: str | os.PathLike) -> None:
         raise ValueError(f"{path}: unknown picture suffix {path.suffix!r}: expected .png, .jpg, .webp, …")
     pixels = (picture[0].detach().cpu().float().clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()  # (H, W, 3)
     with written_whole(path) as aside:
-        Image.fromarray(pixels).save(aside, format=format, **({"quality": 92} if format == "JPEG" else {}))
+        Image.fromarray(pixels).save(aside, **({"quality": QUALITY} if format == "JPEG" else {}))
 
 
 def check_picture(picture: Tensor, name: str, one: bool = False) -> Tensor:

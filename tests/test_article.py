@@ -109,6 +109,12 @@ def test_the_targets_move_with_the_model(cnn):
     picture = torch.rand(1, 3, 16, 16)
     model, style_losses, content_losses = get_style_model_and_losses(cnn, torch.zeros(3), torch.ones(3), picture, picture)
     assert len(list(model.buffers())) == 2 + len(style_losses) + len(content_losses)
+    assert {name.split(".")[0] for name in model.state_dict()} == {f"conv_{k}" for k in range(1, 6)}  # weights, and no targets
+    assert model.conv_1 is cnn[0]  # shared, not copied
+    for dtype in (torch.float32, torch.float64):  # mean and std become what the content is
+        start, _, _ = get_style_model_and_losses(cnn.to(dtype), [0.1] * 3, [1] * 3, picture.to(dtype), picture.to(dtype))
+        assert start[0].mean.dtype == dtype and start[0].mean.shape == (3, 1, 1)
+    cnn.float()
     model.double()(picture.double())
     assert all(layer.loss.dtype == torch.float64 for layer in (*style_losses, *content_losses))
     model.to("meta")(picture.to("meta"))
@@ -119,8 +125,8 @@ def test_unknown_layers_are_refused(cnn):
     picture = torch.rand(1, 3, 16, 16)
     with pytest.raises(RuntimeError, match="Unrecognized layer: Sigmoid"):
         get_style_model_and_losses(nn.Sequential(nn.Sigmoid()), torch.zeros(3), torch.ones(3), picture, picture)
-    with pytest.raises(ValueError, match="conv_9"):
-        get_style_model_and_losses(cnn, torch.zeros(3), torch.ones(3), picture, picture, content_layers=["conv_9"])
+    with pytest.raises(ValueError, match="no layer of cnn is called conv_8, conv_9; it has 6 convolutions, conv_1 … conv_6"):
+        get_style_model_and_losses(cnn, torch.zeros(3), torch.ones(3), picture, picture, content_layers=["conv_9", "conv_8"])
 
 
 def test_transparent_layers_pass_their_input_on():

@@ -71,3 +71,22 @@ def test_coral_of_correlated_colours():
 def test_keep_color_of_pictures_that_are_learned():
     content, painted = torch.rand(1, 3, 5, 6).requires_grad_(), torch.rand(1, 3, 5, 6).requires_grad_()
     assert not keep_color(painted, content).requires_grad
+
+
+def test_results_are_pictures_of_the_arguments_kind():
+    """In [0, 1] where no colour of that luminance, or of that covariance, is; in the painting's and the style's dtype."""
+    content, other = torch.rand(1, 3, 20, 20).round().double(), torch.rand(1, 3, 21, 22)
+    kept = keep_color(0.9 * torch.ones(1, 3, 20, 20), content)
+    assert kept.dtype == torch.float32 and float(kept.min()) >= 0 and float(kept.max()) == 1
+    assert float(keep_color(0.1 * torch.ones(1, 3, 20, 20), content).min()) == 0
+    made = coral(other, content)
+    assert made.dtype == torch.float32 and float(made.min()) == 0 and float(made.max()) == 1
+
+
+def test_what_rounding_leaves_is_no_colour():
+    """A grey of little contrast, rounded to 8 bits channel by channel: neither stretched in a style nor taken from a content."""
+    grey = 0.4 + 0.1 * torch.rand(1, 1, 40, 40).expand(1, 3, 40, 40)
+    rounded = ((grey * 255 + torch.rand(1, 3, 40, 40) - 0.5).round() / 255).double()
+    coloured = torch.rand(1, 3, 30, 30).double()
+    assert torch.linalg.matrix_rank(torch.cov(coral(rounded, coloured)[0].flatten(1)), rtol=1e-8) == 1
+    assert torch.linalg.matrix_rank(torch.cov(coral(coloured, rounded)[0].flatten(1)), rtol=1e-8) == 1

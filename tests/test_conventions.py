@@ -1,8 +1,11 @@
 """Weights translated between conventions: the gradient must be that of each convention written out as its project does."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
+from teachers import real_vgg19
 
 import nst
 from nst import conventions
@@ -108,7 +111,48 @@ def test_features_times_s_make_content_s2_and_style_s4():
     plain, large = Convention(), Convention(activations={"relu1_1": 10.0})
     assert large.content_factor("relu1_1", 4, 6) == pytest.approx(1e2 * plain.content_factor("relu1_1", 4, 6))
     assert large.style_factor("relu1_1", 4, 6) == pytest.approx(1e4 * plain.style_factor("relu1_1", 4, 6))
-    assert large.style_factor("relu2_1", 4, 6) == plain.style_factor("relu2_1", 4, 6)
+    with pytest.raises(ValueError, match="relu2_1: no weight translates there.*they share relu1_1"):
+        large.style_factor("relu2_1", 4, 6)
+
+
+def test_a_weight_for_the_teacher_means_the_same_for_its_student(pictures):
+    """A teacher whose features are the student's times one number per layer: the weight translated gives the same gradient."""
+    content, style, x = pictures
+    student, teacher = (nst.VGG19((4, 5, 6, 7, 8), "reflect").double().requires_grad_(False) for _ in range(2))
+    teacher.load_state_dict(student.state_dict())
+    scales = {"relu1_1": 20.0, "relu2_2": 96.0, "relu3_1": 107.0}
+    means = {k: torch.full((student.get_submodule("conv" + k[4:]).out_channels,), 1 / s) for k, s in scales.items()}
+    nst.vgg.rescale_activations(teacher, means)
+    teachers = {**dict.fromkeys(scales, "VGG-19"), "relu4_1": "16x VGG-19"}
+    student.metadata = {"teacher_scale": {**scales, "relu4_1": 2.0}, "teacher": teachers}
+    source = conventions.on_caffe_vgg19(conventions.GATYS_NOTEBOOK, student)
+    recipe = replace(RECIPE, gram_divide_by="hw", content_form="mean", style_form="mean")
+    shapes = {k: tuple(f.shape[1:]) for k, f in student(x, [*LAYERS, "relu2_2", "relu4_1"]).items()}
+    x = x.clone().requires_grad_()
+    theirs = gradient(Objective(recipe, teacher, content, style)(x)["total"], x)
+    ours = gradient(Objective(translate(recipe, source, conventions.TUTORIAL, shapes), student, content, style)(x)["total"], x)
+    torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-9 * float(theirs.norm()))
+    assert source.activations["conv2_2"] == 96.0 and "relu4_1" not in source.activations
+    with pytest.raises(ValueError, match="relu4_1: no weight translates there"):
+        translate(replace(recipe, content_layers=("relu4_1",)), source, conventions.TUTORIAL, shapes)
+    with pytest.raises(ValueError, match="encoder: its metadata names no layer that is VGG-19's"):
+        conventions.on_caffe_vgg19(conventions.TUTORIAL, nst.VGG19((2, 2, 2, 2, 2)))
+
+
+def test_a_weight_for_vgg19_means_nearly_the_same_for_the_lite_encoder(test_assets):
+    """Of the real VGG-19's loss between two photographs, layer by layer, as neural-style states it."""
+    lite, real = nst.VGG19.load("lite"), real_vgg19(test_assets / "teacher", "reflect")
+    content, style = nst.assets.picture("chelsea", 128), nst.assets.picture("coffee", 128)
+    layers = ("relu1_1", "relu2_1", "relu3_1")
+    recipe = GatysConfig(content_layers=("relu2_2",), style_layers=layers, content_weight=5.0, style_weight=100.0,
+                         content_form="mean", style_form="mean")  # fmt: skip
+    shapes = {k: tuple(f.shape[1:]) for k, f in lite(content, [*layers, "relu2_2"]).items()}
+    source = conventions.on_caffe_vgg19(conventions.NEURAL_STYLE, lite)
+    ours = Objective(translate(recipe, source, conventions.PAPER, shapes), lite, content, style)(style)
+    theirs = Objective(recipe, real, content, style)(style)
+    assert float(ours["content"]) == pytest.approx(float(theirs["content"]), rel=0.1)
+    back = Objective(translate(recipe, source, conventions.PAPER, shapes), lite, style, content)(style)
+    assert float(back["style"]) == pytest.approx(float(Objective(recipe, real, style, content)(style)["style"]), rel=0.15)
 
 
 def test_wrong_arguments_are_named():

@@ -2,7 +2,9 @@
 
 import io
 import os
+import struct
 import warnings
+import zlib
 
 import numpy as np
 import pytest
@@ -91,8 +93,12 @@ def test_sixteen_bits_are_scaled_not_clipped(tmp_path):
 def test_sixteen_bits_may_be_transparent(tmp_path):
     """A 16-bit grey PNG names one value that is seen through (tRNS), as its 8-bit twin does."""
     values = np.array([[0, 257 * 10, 65535]], np.uint16)
-    Image.fromarray(values).save(tmp_path / "16.png", transparency=257 * 10)
-    Image.fromarray((values // 257).astype(np.uint8)).save(tmp_path / "8.png", transparency=10)
+    for name, grey, seen_through in (("16.png", values, 257 * 10), ("8.png", (values // 257).astype(np.uint8), 10)):
+        Image.fromarray(grey).save(tmp_path / name)
+        chunk = b"tRNS" + struct.pack(">H", seen_through)  # by hand: old Pillows write none of 16 bits
+        before, after = (tmp_path / name).read_bytes().split(b"IDAT", 1)
+        named = struct.pack(">I", 2) + chunk + struct.pack(">I", zlib.crc32(chunk))
+        (tmp_path / name).write_bytes(before[:-4] + named + before[-4:] + b"IDAT" + after)
     for name in ("16.png", "8.png"):
         assert load_image(tmp_path / name)[0, 0, 0].tolist() == [0, 1, 1], name
 
@@ -100,8 +106,17 @@ def test_sixteen_bits_may_be_transparent(tmp_path):
 def test_thirty_two_bits_are_refused(tmp_path):
     """Nobody knows whether they go to 255, 65,535 or 2^31."""
     Image.fromarray(np.array([[0, 255, 2**31 - 1]], np.int32)).save(tmp_path / "deep.tif")
-    with pytest.raises(ValueError, match=r"deep\.tif.*32-bit pixels of unknown range"):
+    with pytest.raises(ValueError, match=r"deep\.tif.*it holds 32-bit pixels of unknown range"):
         load_image(tmp_path / "deep.tif")
+    Image.fromarray(np.ones((4, 4), np.float32)).save(tmp_path / "floats.tif")
+    with pytest.raises(ValueError, match=r"floats\.tif.*it holds floating-point pixels of unknown range"):
+        load_image(tmp_path / "floats.tif")
+
+
+def test_sixteen_bits_of_a_pgm(tmp_path):
+    """Pillow gives them as 32-bit, which they are not."""
+    (tmp_path / "a.pgm").write_bytes(b"P5 3 1 65535\n" + np.array([0, 2570, 65535], ">u2").tobytes())
+    assert torch.allclose(load_image(tmp_path / "a.pgm")[0, 0, 0], torch.tensor([0, 10 / 255, 1]))
 
 
 def test_postscript_is_not_executed(tmp_path, monkeypatch):
@@ -190,6 +205,18 @@ def test_saving_rounds_and_clips(tmp_path):
     assert np.asarray(Image.open(tmp_path / "a.png"))[0, :, 0].tolist() == [0, 0, 1, 101, 255, 255]
 
 
+def test_a_jpeg_is_of_good_quality(tmp_path):
+    pixels = (torch.rand(1, 3, 40, 40) * 255).round() / 255
+    for name in ("a.jpg", "b.JPEG", "c.webp"):
+        save_image(pixels, tmp_path / name)
+    expected = io.BytesIO()
+    Image.fromarray((pixels[0].permute(1, 2, 0) * 255).round().byte().numpy()).save(expected, "JPEG", quality=92)
+    assert (tmp_path / "a.jpg").read_bytes() == (tmp_path / "b.JPEG").read_bytes() == expected.getvalue()
+    expected = io.BytesIO()
+    Image.fromarray((pixels[0].permute(1, 2, 0) * 255).round().byte().numpy()).save(expected, "WEBP")
+    assert (tmp_path / "c.webp").read_bytes() == expected.getvalue()
+
+
 def test_saved_and_loaded_is_the_same(tmp_path):
     picture = (torch.rand(1, 3, 9, 11) * 255).round() / 255
     save_image(picture, tmp_path / "a.png")
@@ -199,8 +226,8 @@ def test_saved_and_loaded_is_the_same(tmp_path):
 
 
 @pytest.mark.parametrize("picture, error, words", [
-    (torch.full((1, 3, 4, 4), float("nan")), ValueError, "NaN"),
-    (torch.zeros(1, 1, 4, 4), ValueError, "shape"),
+    (torch.full((1, 3, 4, 4), float("nan")), ValueError, "^picture: holds NaN"),
+    (torch.zeros(1, 1, 4, 4), ValueError, "^picture: expected the shape"),
     (torch.zeros(2, 3, 4, 4), ValueError, "batch of 2"),
     (torch.zeros(1, 3, 0, 4), ValueError, "shape"),
     (torch.zeros(1, 3, 4, 4, dtype=torch.uint8), TypeError, "uint8"),
@@ -243,3 +270,10 @@ def test_resize_to_a_shorter_side_or_a_shape():
     assert resize(picture, (7, 5)).shape == (2, 3, 7, 5)
     flat = torch.full((1, 3, 30, 40), 0.25)
     assert torch.allclose(resize(flat, 11), torch.tensor(0.25))
+
+
+def test_resize_is_antialiased():
+    """A checkerboard at half its size is grey: without antialiasing it would be whatever pixel is hit."""
+    board = ((torch.arange(32)[:, None] + torch.arange(32)) % 2).float().expand(1, 3, 32, 32)
+    inner = resize(board, 16)[..., 2:-2, 2:-2]
+    torch.testing.assert_close(inner, torch.full_like(inner, 0.5), atol=0.02, rtol=0)

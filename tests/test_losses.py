@@ -179,6 +179,15 @@ def test_layers_are_added_with_their_weights():
     styles = [float(style_loss(gram_matrix(found[k]), grams[k])) for k in layers]
     assert float(parts["content"]) == pytest.approx(2 * sum(contents), rel=1e-5)
     assert float(parts["style"]) == pytest.approx(3 * (0.5 * styles[0] + 4 * styles[1]), rel=1e-5)
+    masks = {k: losses.region_weights([torch.rand(1, 1, 8, 10)] * 2, found[k]) for k in layers}  # (2, 1, 4, 5)
+    other = replace(config, gram_divide_by="none", content_form="half_sum", style_form="quarter_sum")
+    grams2 = {k: gram_matrix(torch.rand(2, 3, 4, 5), "none") for k in layers}
+    masked = losses.content_and_style(other, found, wanted, grams2, masks)
+    contents = [float((found[k] - wanted[k]).square().sum()) / 2 for k in layers]
+    styles = [float(style_loss(gram_matrix(found[k] * masks[k], "none"), grams2[k], "quarter_sum")) for k in layers]
+    assert float(masked["content"]) == pytest.approx(2 * sum(contents), rel=1e-5)
+    assert float(masked["style"]) == pytest.approx(3 * (0.5 * styles[0] + 4 * styles[1]), rel=1e-5)
+    styles = [float(style_loss(gram_matrix(found[k]), grams[k])) for k in layers]
     plain = losses.content_and_style(replace(config, style_layer_weights=None), found, wanted, grams)
     assert float(plain["style"]) == pytest.approx(3 * sum(styles), rel=1e-5)
 
@@ -193,3 +202,18 @@ def test_region_weights_by_hand():
     uneven = losses.region_weights([torch.arange(5.0).view(1, 1, 1, 5)], torch.rand(1, 3, 1, 2))  # 0 1 2 and 2 3 4
     torch.testing.assert_close(uneven[0, 0, 0], torch.tensor([1 / 2, 3 / 2]).sqrt())
     assert torch.isfinite(losses.region_weights([torch.zeros(1, 1, 4, 4)], torch.rand(1, 3, 2, 2))).all()
+
+
+EMPTY = "{0}_layers is empty: expected at least one layer; {0}_weight=0 leaves that part of the loss out"
+
+
+@pytest.mark.parametrize(("changes", "said"), [
+    ({"style_layers": ()}, EMPTY.format("style")), ({"content_layers": ()}, EMPTY.format("content")),
+    ({"style_layer_weights": (1.0,)}, "style_layer_weights: expected one weight for each of the 5 layers, got 1"),
+    ({"style_layer_weights": (1.0, 1.0, 1.0, -2, 1.0)}, "style_layer_weights[3]=-2: expected a number of at least 0"),
+])  # fmt: skip
+def test_layers_that_make_no_loss(changes, said):
+    for recipe in (nst.GatysConfig.default, nst.perceptual.PerceptualConfig.default):
+        with pytest.raises(ValueError) as raised:
+            recipe(**changes)
+        assert str(raised.value) == said

@@ -6,6 +6,7 @@ import html
 import importlib.util
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -68,6 +69,25 @@ def test_notebook_has_no_errors_and_no_unrun_outputs(path: Path):
 def test_lesson_was_executed_from_top_to_bottom(path: Path):
     counts = [cell.execution_count for cell in code_cells(nbformat.read(path, as_version=4))]
     assert counts == list(range(1, len(counts) + 1))
+
+
+@each_lesson
+def test_lesson_installs_nothing(path: Path):
+    """Whoever registers a name that nobody has could run code in every lesson."""
+    assert "pip install" not in "\n".join(cell.source for cell in code_cells(nbformat.read(path, as_version=4)))
+
+
+def test_first_cell_finds_the_course_or_says_where_it_is(tmp_path: Path):
+    """The same cell in every lesson: in a clone nst lies beside the notebooks; alone, one line says how to get the course."""
+    (cell,) = {code_cells(nbformat.read(path, as_version=4))[0].source for path in LESSONS}
+    (tmp_path / "clone" / "nst").mkdir(parents=True)
+    (tmp_path / "clone" / "nst" / "__init__.py").write_text("print('found')")
+    (tmp_path / "clone" / "notebooks").mkdir()
+    for folder, said in (("clone/notebooks", "found"), (".", "needs the course around it")):
+        code = f"{cell}\nimport nst"
+        bare = [sys.executable, "-I", "-S", "-c", code]  # no site-packages: nst is not installed
+        done = subprocess.run(bare, cwd=tmp_path / folder, capture_output=True, text=True)
+        assert said in (done.stdout + done.stderr).strip().splitlines()[-1]
 
 
 @each_lesson

@@ -60,7 +60,7 @@ def test_the_style_has_one_size(encoder: nst.VGG19):
     """Its strokes are as large as at 256 px, however large the file is."""
     small, large = (PerceptualLoss(PerceptualConfig.default(), encoder, nst.assets.picture("rose_window", n)) for n in (256, 512))
     for layer, gram in small.grams.items():
-        assert float((gram - large.grams[layer]).norm() / gram.norm()) < 0.05
+        assert float((gram - large.grams[layer]).norm() / gram.norm()) < 0.07  # unscaled, at 512 px, it is 0.27 to 0.70
 
 
 @pytest.mark.parametrize(("style", "said"), [(torch.rand(1, 3, 20, 200), "style: .*at least 64 px"),

@@ -88,6 +88,35 @@ def test_lock_satisfies_the_bounds():
         assert locked[canonicalize_name(name)] in requirement.specifier, name
 
 
+def test_every_minimum_is_a_constraint():
+    made = subprocess.run([sys.executable, TOP / "tests" / "minimum.py"], capture_output=True, text=True, check=True).stdout.split()
+    bounds = {name: str(r.specifier).removeprefix(">=") for name, r in requirements("train").items()}
+    assert {f"{name}=={version}" for name, version in bounds.items()} <= set(made)
+
+
+def test_an_editor_knows_what_nst_has():
+    """The stub names every module and every public name, and nothing that is not there."""
+    stub = ast.parse((TOP / "nst" / "__init__.pyi").read_text(encoding="utf-8"))
+    names = {alias.name for node in ast.walk(stub) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert names == set(nst.__all__) and MODULES <= names | {"checks", "cli", "widgets"}
+    listed = next(node.value for node in stub.body if isinstance(node, ast.Assign))
+    assert {element.value for element in listed.elts} == names
+    assert all(getattr(nst, name) is not None for name in names)
+
+
+def test_readmes_library_lines_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The five lines, on a small picture and with a short search; and the sentence after them."""
+    text = (TOP / "README.md").read_text(encoding="utf-8").split("## The library in five lines")[1]
+    monkeypatch.chdir(tmp_path)
+    nst.save_image(nst.assets.picture("chelsea", 40), "photo.jpg")
+    code = text.split("```python")[1].split("```")[0].replace("384", "40").replace("style_weight=30", "evaluations=2")
+    exec(code, names := {})
+    assert (tmp_path / "painted.png").is_file()
+    for call in re.findall(r"`(nst\.transformer_net\.stylize\(.*?)\)`", text):
+        for options in ("preserve_color=True", 'masks=[__import__("torch").ones(names["content"].shape[-2:])]'):
+            assert eval(f"{call}, {options})", {**names, "names": names}).shape == names["content"].shape
+
+
 def test_core_imports_stay_within_the_core_dependencies():
     """What a plain `pip install` gives is enough for `import nst` and its methods."""
     modules = {"pil": "pillow", "skimage": "scikit-image"}
@@ -224,5 +253,7 @@ def test_workflow_covers_three_systems_and_the_gpu():
     workflow = yaml.safe_load((TOP / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
     matrix = workflow["jobs"]["test"]["strategy"]["matrix"]["include"]
     assert {entry["os"].split("-")[0] for entry in matrix} == {"ubuntu", "macos", "windows"}
-    assert {entry["python"] for entry in matrix if entry["os"].startswith("ubuntu")} == {"3.11", "3.13"}
+    assert {entry["python"] for entry in matrix if entry["os"].startswith("ubuntu")} == {"3.11", "3.12", "3.13", "3.14"}
+    assert "startsWith(matrix.os, 'macos') && 'cpu'" in workflow["jobs"]["test"]["env"]["NST_DEVICE"]
+    assert any("tests/minimum.py" in step.get("run", "") for step in workflow["jobs"]["minimum"]["steps"])
     assert workflow["jobs"]["gpu"]["env"] == {"NST_DEVICE": "cuda", "NST_PROFILE": "full"}

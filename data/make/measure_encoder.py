@@ -53,9 +53,9 @@ def gatys(a: argparse.Namespace) -> None:
     for name in a.styles:
         style = nst.assets.picture(name, 256)
         objective = Objective(config, teachers, content, style)
-        made = {"student": stylize(content, style, config, student)}
+        made = {"student": stylize(content, style, config=config, encoder=student)}
         if a.gap:
-            made["teachers"] = stylize(content, style, config, teachers)
+            made["teachers"] = stylize(content, style, config=config, encoder=teachers)
         for who, picture in made.items():
             nst.save_image(picture, a.output / f"{name}_{who}.png")
             with torch.no_grad():

@@ -65,7 +65,11 @@ def our_loop(network: nst.VGG19, content: Tensor, style: Tensor, evaluations: in
     """`nst.gatys.stylize` with the article's recipe; the last loss is that of the picture it returns, not of a step it tried."""
     trace, began = [], time.perf_counter()
     config = GatysConfig.article(evaluations=evaluations)
-    x = stylize(content, style, config, network, lambda step, parts, x: trace.append((time.perf_counter() - began, parts["total"])))
+
+    def note(step, parts, x):
+        trace.append((time.perf_counter() - began, parts["total"]))
+
+    x = stylize(content, style, config=config, callback=note, encoder=network)
     with torch.no_grad():
         loss = Objective(config, network, content, style)(x)["total"].item()
     return [*trace, (time.perf_counter() - began, loss)]

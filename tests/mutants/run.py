@@ -1,0 +1,95 @@
+"""Do the tests notice a small wrong edit? mutmut makes one after the other; here each module's run against its own tests.
+
+    python tests/mutants/run.py               every module of mutants.toml: an hour or two on one core
+    python tests/mutants/run.py losses wct    some of them
+    python tests/mutants/run.py --table       no run: the table of what the last runs found
+
+Everything happens in copies of the project below build/mutants. The table gives the mutants per module and the share that a test
+killed. A survivor is explained in mutants.toml by the line that it puts in; exit status 1 where one is not, or where a module has
+under 90 % killed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+BUILD = TOP / "build" / "mutants"
+CONFIG = tomllib.loads((Path(__file__).parent / "mutants.toml").read_text(encoding="utf-8"))
+KILLED = (1, 3, 24, 36, 152, 255, -9, -24)  # mutmut's exit codes: a test failed, or the mutant ran for ever
+LEAST = 0.9
+
+
+def copy(module: str) -> Path:
+    """The project as mutmut needs it for one module: its own tests, and nothing else mutated."""
+    folder = BUILD / module
+    shutil.rmtree(folder, ignore_errors=True)
+    for part in ("nst", "tests", "data"):
+        shutil.copytree(TOP / part, folder / part, ignore=shutil.ignore_patterns("__pycache__", "mutants", "benchmarks"))
+    settings = {
+        "source_paths": ["nst"], "only_mutate": [f"nst/{module}.py"], "also_copy": ["data"], "timeout_constant": 30.0,
+        "pytest_add_cli_args": ["-q", "-x", "-p", "no:cacheprovider", "-m", "not slow and not assets"],
+        "pytest_add_cli_args_test_selection": [f"tests/{name}" for name in CONFIG[module]["tests"]],
+    }  # fmt: skip
+    text = (TOP / "pyproject.toml").read_text(encoding="utf-8")
+    lines = "\n".join(f"{name} = {json.dumps(value)}" for name, value in settings.items())
+    (folder / "pyproject.toml").write_text(f"{text}\n[tool.mutmut]\n{lines}\n", encoding="utf-8")
+    return folder
+
+
+def mutmut(folder: Path, *arguments: str) -> str:
+    """Run it on one core, without this environment's nst; returns what it prints."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "NST_"))}
+    environment = {**kept, "OMP_NUM_THREADS": "1", "NST_DEVICE": "cpu", "NST_PROGRESS": "0"}
+    command = [sys.executable, "-m", "mutmut", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True).stdout
+
+
+def added(folder: Path, mutant: str) -> str:
+    """The line that a mutant puts in, without its indentation and its comment."""
+    lines = re.findall(r"^\+(?!\+\+)(.*)$", mutmut(folder, "show", mutant), flags=re.MULTILINE)
+    return " ".join(line.split("  # ")[0].strip() for line in lines)
+
+
+def row(module: str) -> tuple[int, dict[str, str]] | None:
+    """The number of mutants that ran, and the survivors {name: line}; None where none did."""
+    file = BUILD / module / "mutants" / "nst" / f"{module}.py.meta"
+    if not file.is_file():
+        return None
+    codes = json.loads(file.read_text(encoding="utf-8"))["exit_code_by_key"]
+    ran = {name: code for name, code in codes.items() if code is not None}
+    survivors = {name: added(BUILD / module, name) for name, code in ran.items() if code not in KILLED}
+    return (len(ran), survivors) if ran else None
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("modules", nargs="*", choices=[[], *CONFIG], help="default: all")
+    parser.add_argument("--table", action="store_true")
+    options = parser.parse_args()
+    for module in [] if options.table else options.modules or CONFIG:
+        mutmut(copy(module), "run", "--max-children", "1")
+        print(f"{module}: done", flush=True)
+    rows = {module: found for module in CONFIG if (found := row(module))}
+    print(f"{'module':<14} mutants  killed  explained")
+    for module, (count, survivors) in rows.items():
+        known = CONFIG[module].get("survivors", {})
+        explained = sum(line in known for line in survivors.values())
+        print(f"nst.{module:<10} {count:>7} {1 - len(survivors) / count:>7.1%} {explained:>6} of {len(survivors)}")
+    unexplained = [(m, k, line) for m, (_, found) in rows.items() for k, line in found.items()
+                   if line not in CONFIG[m].get("survivors", {})]  # fmt: skip
+    for _, name, line in unexplained:
+        print(f"survived, unexplained: {name}\n    {line}")
+    return int(bool(unexplained) or any(len(found) > (1 - LEAST) * count for count, found in rows.values()))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
