@@ -26,6 +26,15 @@ lab: $(VENV)/.installed  ## open the first lesson in JupyterLab
 notebooks: $(VENV)/.installed  ## execute the lessons in place and normalise their metadata
 	$(BIN)/python notebooks/run.py --in-place
 
+exercises: $(VENV)/.installed  ## make the students' notebooks anew from notebooks/solutions
+	$(BIN)/python notebooks/make/exercises.py
+
+slides: $(VENV)/.installed  ## one deck of slides per lesson in build/slides, each a file that needs no network
+	$(BIN)/python notebooks/make/slides.py
+
+assignment: $(VENV)/.installed  ## build an nbgrader course of the exercises in build/assignment
+	$(BIN)/python notebooks/make/assignment.py
+
 lint: $(VENV)/.installed  ## ruff over the library, the tests and the notebooks
 	$(BIN)/ruff check .
 
@@ -36,17 +45,6 @@ lock: $(VENV)/.installed  ## write the versions installed in .venv to requiremen
 	test -s requirements.lock.new
 	mv requirements.lock.new requirements.lock
 	touch $(VENV)/.installed
-
-exercises: $(VENV)/.installed  ## make the students' notebooks anew from notebooks/solutions
-	$(BIN)/python notebooks/make/exercises.py
-
-slides: $(VENV)/.installed  ## one deck of slides per lesson in build/slides, each a file that needs no network
-	$(BIN)/python notebooks/make/slides.py
-
-assignment: $(VENV)/.installed  ## build an nbgrader course of the exercises in build/assignment
-	$(BIN)/python notebooks/make/assignment.py
-
-.PHONY: exercises slides assignment
 
 clean:  ## remove what `make run` and the tools leave behind (not .venv)
 	rm -rf build/[0-9]* build/solutions build/slides build/assignment build/pictures build/index.html build/run.json dist .pytest_cache .ruff_cache .hypothesis
@@ -59,4 +57,4 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 	$(BIN)/python -m pip install -c requirements.lock -e ".[notebooks,train,test]"
 	@touch $@
 
-.PHONY: help run test lab notebooks lint lock clean
+.PHONY: help run test lab notebooks exercises slides assignment lint lock clean
