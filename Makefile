@@ -45,7 +45,7 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 	@test -n "$(PYTHON)" || { echo "This course needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(PYTHON) -c '$(NEW_ENOUGH)' || { echo "$(PYTHON) is $$($(PYTHON) --version): this course needs Python 3.11 or newer" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -c requirements.lock -e ".[notebooks,train,test]"
+	$(BIN)/python -m pip install -c requirements.lock -e ".[notebooks,train,app,video,test]"
 	@touch $@
 
 .PHONY: help run test lab notebooks lint lock clean

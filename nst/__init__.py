@@ -9,7 +9,7 @@ __version__ = "0.1.0"
 
 _MODULES = (
     "adain", "assets", "controls", "conventions", "datasets", "decoders", "figures", "gatys", "images", "losses", "optim",
-    "perceptual", "runtime", "training", "transformer_net", "vgg", "wct", "weights",
+    "painters", "perceptual", "runtime", "sheets", "training", "transformer_net", "vgg", "video", "wct", "weights", "widgets",
 )  # fmt: skip
 _NAMES = {
     "load_image": "images", "save_image": "images", "show": "figures", "VGG19": "vgg",

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
-from skimage.color import rgb2yiq, yiq2rgb
 from torch import Tensor
 
 from nst.decoders import padded
@@ -123,6 +122,8 @@ def keep_color(painted: Tensor, content: Tensor) -> Tensor:
 
     Both (B, 3, H, W) in [0, 1] -> the same. Clipped where a luminance cannot have that colour.
     """
+    from skimage.color import rgb2yiq, yiq2rgb  # brings scipy, which nothing else here needs
+
     yiq = rgb2yiq(content.cpu().numpy(), channel_axis=1)
     yiq[:, :1] = rgb2yiq(painted.cpu().numpy(), channel_axis=1)[:, :1]
     return torch.from_numpy(yiq2rgb(yiq, channel_axis=1)).to(painted.dtype).to(painted.device).clamp(0, 1)

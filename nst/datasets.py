@@ -13,11 +13,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import pooch
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchvision.datasets import Imagenette
 
 from nst import assets
 from nst.images import load_image
@@ -141,6 +139,8 @@ def imagenette_files() -> list[Path]:
 
     fast.ai's Imagenette 2, through torchvision. ConnectionError: it could not be had, or is not the expected file.
     """
+    from torchvision.datasets import Imagenette  # twice as slow to import as torch itself
+
     folder = assets.cache_folder() / "imagenette"
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -157,6 +157,8 @@ def coco_files(split: str = "val2017") -> list[Path]:
     """
     if split not in COCO:
         raise ValueError(f"split={split!r}: expected one of {', '.join(COCO)}")
+    import pooch
+
     url, folder = COCO_URL.format(split=split), assets.cache_folder() / "coco"
     try:
         pooch.retrieve(url, f"md5:{COCO[split]}", f"{split}.zip", folder, processor=pooch.Unzip(extract_dir="."))

@@ -16,7 +16,6 @@ import torch
 import torch.nn.functional as F
 from PIL import Image, ImageOps
 from torch import Tensor
-from torchvision.transforms.functional import pil_to_tensor
 
 MAX_PIXELS = 150_000_000  # a larger file is taken for a decompression bomb
 
@@ -47,7 +46,8 @@ def load_image(path: str | os.PathLike, size: int | None = None) -> Tensor:
     if size is not None:
         scale = size / min(rgb.size)
         rgb = rgb.resize((max(1, round(rgb.width * scale)), max(1, round(rgb.height * scale))), Image.Resampling.LANCZOS)
-    return pil_to_tensor(rgb)[None].float().contiguous() / 255  # (1, 3, H, W); contiguous: torch.optim.LBFGS takes views
+    pixels = torch.from_numpy(np.array(rgb)).permute(2, 0, 1)[None]  # (H, W, 3) -> (1, 3, H, W)
+    return pixels.float().contiguous() / 255  # contiguous: torch.optim.LBFGS takes views
 
 
 def _not_too_large(image: Image.Image) -> Image.Image:

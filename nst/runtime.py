@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import random
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 T = TypeVar("T")
 PROFILES = ("smoke", "quick", "full")
@@ -63,4 +65,6 @@ def profile() -> Profile:
 
 def progress(total: int, description: str) -> tqdm:
     """A progress bar of `total` steps, as text or as a widget, as the place can show. NST_PROGRESS=0 switches all of them off."""
+    from tqdm.auto import tqdm
+
     return tqdm(total=total, desc=description, leave=False, disable=os.environ.get("NST_PROGRESS") == "0")

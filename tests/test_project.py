@@ -60,7 +60,7 @@ def test_environment_lists_what_pyproject_lists():
     *packages, last = environment["dependencies"]
     assert last == {"pip": ["-e ."]}
     conda = {requirement.name: str(requirement.specifier) for requirement in map(Requirement, packages)}
-    wanted = {CONDA_NAMES.get(name, name): str(r.specifier) for name, r in requirements("notebooks", "train", "test").items()}
+    wanted = {CONDA_NAMES.get(name, name): str(r.specifier) for name, r in requirements(*EXTRAS).items()}
     assert conda == wanted | {"python": PROJECT["requires-python"], "pip": ""}
 
 
@@ -68,7 +68,7 @@ def test_environment_lists_what_pyproject_lists():
 def test_each_dependency_says_who_needs_it(name: str):
     pattern = r'^ *(?:- |")[\w-]+>=[\d.]+(?:",)?(.*)$'
     rests = re.findall(pattern, (TOP / name).read_text(encoding="utf-8"), flags=re.MULTILINE)
-    assert len(rests) >= len(requirements("notebooks", "train", "test"))
+    assert len(rests) >= len(requirements(*EXTRAS))
     assert all(re.match(r" +# \w", rest) for rest in rests)
 
 
@@ -82,7 +82,7 @@ def test_lock_is_a_constraints_file_for_every_platform():
 def test_lock_satisfies_the_bounds():
     locked = {canonicalize_name(name): version for name, version in (line.split("==") for line in LOCK.splitlines())}
     assert PROJECT["name"] not in locked
-    for name, requirement in requirements("notebooks", "train", "test").items():
+    for name, requirement in requirements(*EXTRAS).items():
         assert locked[name] in requirement.specifier, name
 
 
@@ -91,7 +91,7 @@ def test_core_imports_stay_within_the_core_dependencies():
     modules = {"pil": "pillow", "skimage": "scikit-image"}
     extras_only = set(requirements(*EXTRAS)) - set(requirements())
     for path in sorted((TOP / "nst").rglob("*.py")):
-        if path.stem in ("figures", "widgets", "checks", "training", "cli") or "checks" in path.parts:
+        if path.stem in ("figures", "training") or {"widgets", "checks"} & {*path.parts}:
             continue  # these have extras of their own
         for module in re.findall(r"^(?:from|import) (\w+)", path.read_text(encoding="utf-8"), flags=re.MULTILINE):
             assert modules.get(module.lower(), module) not in extras_only, f"{path.name} imports {module}"
