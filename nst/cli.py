@@ -34,8 +34,7 @@ app = typer.Typer(name="nst", no_args_is_help=True, rich_markup_mode=None, prett
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit code."""
     try:
-        with _no_bars_of_the_library():
-            code = app(args=arguments, prog_name="nst", standalone_mode=False) or 0
+        code = app(args=arguments, prog_name="nst", standalone_mode=False) or 0
         return complain("stopped", code) if code == STOPPED else code
     except BrokenPipeError:  # `nst list | head`: the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -51,17 +50,6 @@ def main(arguments: list[str] | None = None) -> int:
             print(error.format_message())
             return 2
         return complain(f"{error.format_message()} (nst --help)", 2)
-
-
-@contextlib.contextmanager
-def _no_bars_of_the_library() -> Iterator[None]:
-    """The command shows its own, and only where somebody watches."""
-    before = os.environ.get("NST_PROGRESS", "")
-    os.environ["NST_PROGRESS"] = "0"
-    try:
-        yield
-    finally:
-        os.environ["NST_PROGRESS"] = before
 
 
 def _complete_style(incomplete: str) -> list[str]:
@@ -156,7 +144,8 @@ def stylize(
                                  preserve_color="coral" if coral else preserve_color)  # fmt: skip
         masks = [read(file).mean(1, keepdim=True) for file in mask or []]  # (1, 1, H', W') each
     search = paint.keywords["config"] if method == "gatys" and len(waiting) == 1 else None  # long: it deserves a bar of its own
-    with _bar(search.evaluations * search.scales if search else len(waiting), style[0]) as advance:
+    bar = _bar(search.evaluations * search.scales if search else len(waiting), style[0])
+    with bar as advance, runtime.no_progress():
         watching = {"callback": lambda *_: advance()} if search else {}
         for job in waiting:
             began = time.perf_counter()
@@ -250,7 +239,7 @@ def train(
         recipe = PerceptualConfig.default(style_weight=style_weight, tv_weight=tv_weight, style_warmup=warmup)
         loss = PerceptualLoss(recipe, encoder, painters.style_picture(style))
         config = TrainingConfig(steps=steps, batch_size=batch_size, learning_rate=learning_rate, seed=seed)
-    with _bar(steps, "training") as advance:
+    with _bar(steps, "training") as advance, runtime.no_progress():
         try:
             trace = run(net, encoder, loss, crops, config, folder or out.with_suffix(".checkpoints"),
                         lambda step, losses, model: advance(completed=step))  # fmt: skip

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
+from collections.abc import Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -63,8 +66,24 @@ def profile() -> Profile:
     return Profile(name)
 
 
+_hidden = ContextVar("hidden", default=False)  # of this thread
+
+
+@contextlib.contextmanager
+def no_progress() -> Iterator[None]:
+    """Within it, this thread shows no progress bars: its caller has something of its own."""
+    before = _hidden.set(True)
+    try:
+        yield
+    finally:
+        _hidden.reset(before)
+
+
 def progress(total: int, description: str) -> tqdm:
     """A progress bar of `total` steps, as text or as a widget, as the place can show. NST_PROGRESS=0 switches all of them off."""
     from tqdm.auto import tqdm
 
-    return tqdm(total=total, desc=description, leave=False, disable=os.environ.get("NST_PROGRESS") == "0")
+    class Bar(tqdm):
+        monitor_interval = 0  # else tqdm keeps a thread of its own from the first bar on
+
+    return Bar(total=total, desc=description, leave=False, disable=_hidden.get() or os.environ.get("NST_PROGRESS") == "0")

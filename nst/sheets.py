@@ -19,13 +19,13 @@ MARGIN, GAP, CAPTION = 24, 18, 30  # pixels; CAPTION is the height kept for a li
 def sheet(pictures: Mapping[str, Tensor], columns: int | None = None, height: int = 256, quiet: bool = False) -> Tensor:
     """{caption: picture (1, 3, H, W)} in rows of `columns`, each picture `height` pixels high, on white: (1, 3, H', W').
 
-    columns: None takes about as many as there are rows.   quiet: no captions.
+    columns: None takes up to four pictures in one row, and of more about as many as there are rows.   quiet: no captions.
     ValueError / TypeError: no pictures; one of another shape or dtype.
     """
     if not pictures:
         raise ValueError("pictures: expected at least one picture (1, 3, H, W), got none")
     images = {caption: to_image(picture, caption, height) for caption, picture in pictures.items()}
-    columns = columns or math.ceil(math.sqrt(len(images)))
+    columns = columns or (len(images) if len(images) <= 4 else math.ceil(math.sqrt(len(images))))
     width = max(image.width for image in images.values())
     line = 0 if quiet else CAPTION
     rows, columns = math.ceil(len(images) / columns), min(columns, len(images))

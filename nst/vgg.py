@@ -199,6 +199,22 @@ def minimum_size(layer: str, padding: str = "zeros") -> int:
     return 2**block if padding == "reflect" else 2 ** (block - 1)
 
 
+def receptive_field(layer: str) -> tuple[int, int]:
+    """(size, stride) of a layer in pixels: what one unit sees is a square of `size`, and neighbours look `stride` apart.
+
+    A 3x3 convolution adds two strides to the size; a pooling adds one and doubles the stride. Unit k sees the pixels from
+    stride k - (size - stride) / 2 on. ValueError: an unknown layer.
+    """
+    if layer not in layer_names():
+        raise ValueError(f"unknown layer {layer!r}: expected one of {', '.join(layer_names())}")
+    size = stride = 1
+    for name in CONVOLUTIONS[: CONVOLUTIONS.index("conv" + layer[4:]) + 1]:
+        if name.endswith("_1") and name != "conv1_1":
+            size, stride = size + stride, 2 * stride
+        size += 2 * stride
+    return size, stride
+
+
 @torch.no_grad()
 def mean_activations(encoder: nn.Module, pictures: Iterable[Tensor], layers: Iterable[str]) -> dict[str, Tensor]:
     """{layer: (C,)}: the mean of each channel over the positions of some pictures (B, 3, H, W), each picture counting alike."""

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+import nst
+
 TOP = Path(__file__).resolve().parents[1]
 STYLISE = """
 import nst
@@ -58,3 +60,6 @@ def test_wheel_stylises_outside_the_clone(wheel: Path, tmp_path: Path):
     printed = call(python, "-c", STYLISE, cwd=tmp_path)
     assert Path(printed.strip()).is_relative_to(home)
     assert (tmp_path / "stylised.png").stat().st_size > 1000
+    command = Path(places["scripts"]) / ("nst.exe" if sys.platform == "win32" else "nst")
+    call(command, "stylize", "stylised.png", "--style", nst.assets.shipped_styles()[0], "-o", "painted.png", cwd=tmp_path)
+    assert (tmp_path / "painted.png").stat().st_size > 1000
