@@ -23,6 +23,10 @@ test: lint  ## ruff, the unit tests, then every notebook cell by cell (nbval)
 lab: $(VENV)/.installed  ## open the first lesson in JupyterLab
 	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
 
+app: $(VENV)/.installed  ## serve the playground without its code, to this machine only, behind a token (Voilà); prints its link
+	JUPYTER_PATH=$(CURDIR)/notebooks/app $(BIN)/voila notebooks/playground.ipynb --template=course --no-browser \
+		--Voila.ip=127.0.0.1 --Voila.auto_token=True
+
 notebooks: $(VENV)/.installed  ## execute the lessons in place and normalise their metadata
 	$(BIN)/python notebooks/run.py --in-place
 
@@ -48,4 +52,4 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 	$(BIN)/python -m pip install -c requirements.lock -e ".[notebooks,train,app,video,test]"
 	@touch $@
 
-.PHONY: help run test lab notebooks lint lock clean
+.PHONY: help run test lab app notebooks lint lock clean

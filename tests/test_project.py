@@ -151,7 +151,7 @@ def test_what_a_newcomer_looks_for_is_there(name: str):
 
 def test_makefile_has_the_targets_that_the_texts_name():
     targets = set(re.findall(r"^([a-z]+):", (TOP / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
-    assert {"help", "run", "test", "lab", "notebooks", "lint", "lock", "clean"} <= targets
+    assert {"help", "run", "test", "lab", "app", "notebooks", "lint", "lock", "clean"} <= targets
     for name in ("README.md", "CONTRIBUTING.md", "notebooks/README.md"):
         text = (TOP / name).read_text(encoding="utf-8")
         assert set(re.findall(r"(?:^ *|`)make ([a-z]+)", text, flags=re.MULTILINE)) <= targets, name

@@ -179,8 +179,8 @@ class Chooser(ipywidgets.Box):
             self.own[chosen] = assets.picture(chosen)  # downloads it, or says which names there are
         self.menu = choice(label, self._options(), chosen if isinstance(chosen, str) else "your picture")
         self.upload = Upload("Upload", f"{label}: upload your own", self.add, say)
-        self.thumb = Picture().add_class("nst-thumb")
-        super().__init__([self.thumb, self.menu, self.upload] if kind == "style" else [self.menu, self.upload])
+        self.thumb = Picture().add_class("nst-thumb") if kind == "style" else None
+        super().__init__([part for part in (self.thumb, self.menu, self.upload) if part is not None])
         self.add_class("nst-row").add_class("nst-chooser")
         self._show()
         self.menu.observe(lambda _: self._chosen(), "value")
@@ -208,8 +208,9 @@ class Chooser(ipywidgets.Box):
         self.told.append(told)
 
     def _show(self) -> None:
-        self.thumb.show(self.picture(96))
-        self.thumb.alt = f"{self.menu.description}: {self.name}"
+        if self.thumb is not None:
+            self.thumb.show(self.picture(96))
+            self.thumb.alt = f"{self.menu.description}: {self.name}"
 
     def _chosen(self) -> None:
         self._show()
@@ -218,11 +219,12 @@ class Chooser(ipywidgets.Box):
 
     def add(self, name: str, picture: Tensor) -> None:
         """List one more picture and choose it."""
+        again = name == self.name
         self.own.pop(name, None)
         self.own = {name: picture, **self.own}
-        with self.menu.hold_trait_notifications():
-            self.menu.options = self._options()
-            self.menu.value = name
+        self.menu.options = self._options()  # which chooses the first
+        if again:
+            self._chosen()
 
 
 def picture_of(content: bytes, name: str, largest: int = 1024) -> Tensor:
@@ -260,7 +262,7 @@ def jpeg(picture: Tensor) -> bytes:
 
 # --- the panel --------------------------------------------------------------------------------------------------------------------
 
-_shown: dict[tuple[str, type], tuple[str, Panel]] = {}  # (cell, kind of panel) -> (run of the cell, its panel)
+_shown: dict[tuple[str, type], tuple[str, list[Panel]]] = {}  # (cell, kind of panel) -> (run of the cell, its panels)
 
 
 class Panel(ipywidgets.VBox):
@@ -276,7 +278,7 @@ class Panel(ipywidgets.VBox):
         self.worker = Worker(lambda error: self.line.say(str(error) or type(error).__name__, wrong=True))
         super().__init__()
         self.add_class("nst-panel")
-        _take_the_place_of_the_last(self)
+        _take_the_place_of_the_last_run(self)
 
     def fill(self, *children: ipywidgets.Widget) -> None:
         title, hint = html.escape(self.title), html.escape(self.hint)
@@ -307,14 +309,16 @@ def close_all(widget: ipywidgets.Widget) -> None:
     ipywidgets.Widget.close(widget)
 
 
-def _take_the_place_of_the_last(panel: Panel) -> None:
-    """Close the panel that an earlier run of this cell made."""
+def _take_the_place_of_the_last_run(panel: Panel) -> None:
+    """Close the panels that an earlier run of this cell made."""
     cell, run = _cell_and_run()
     if cell:
-        last_run, last = _shown.pop((cell, type(panel)), ("", None))
-        if last is not None and last_run != run:
-            last.close()
-        _shown[cell, type(panel)] = run, panel
+        last_run, panels = _shown.get((cell, type(panel)), (run, []))
+        if last_run != run:
+            for old in panels:
+                old.close()
+            panels = []
+        _shown[cell, type(panel)] = run, [*panels, panel]
 
 
 def _cell_and_run() -> tuple[str, str]:
