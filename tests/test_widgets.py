@@ -440,12 +440,15 @@ def test_mixer_answers_each_control(monkeypatch: pytest.MonkeyPatch):
 def test_mixer_shows_only_the_controls_of_the_method():
     mixer = small_mixer()
 
-    def hidden(widget: ipywidgets.DOMWidget) -> bool:
-        return "nst-hidden" in widget._dom_classes
+    def shown(*widgets: ipywidgets.Widget) -> list[bool]:
+        boxes = [next(box for box in mixer.options if widget in box.children) for widget in widgets]
+        return ["nst-hidden" not in box._dom_classes for box in boxes]
 
-    assert [hidden(w) for w in (mixer.pad, mixer.alpha, mixer.levels[3], mixer.style)] == [False, False, True, True]
+    assert shown(mixer.pad, mixer.alpha, mixer.levels[3], mixer.style) == [True, True, False, False]
+    mixer.method.value = "wct"
+    assert shown(mixer.pad, mixer.alpha, mixer.levels[3], mixer.style) == [True, False, True, False]
     mixer.method.value = "fast"
-    assert [hidden(w) for w in (mixer.pad, mixer.alpha, mixer.levels[3], mixer.style)] == [True, True, True, False]
+    assert shown(mixer.pad, mixer.alpha, mixer.levels[3], mixer.style) == [False, False, False, True]
     assert mixer.strength.disabled == (not mixing.knows_strength(mixer.style.value))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import torch
 from torch import Tensor
 
@@ -11,7 +13,7 @@ from nst.widgets.mixing import encoder as lite
 from nst.widgets.parts import Chooser, Line, Panel, Picture, Slider, Source, choice, column
 from nst.widgets.work import Token
 
-MAPS = 8  # feature maps shown for the place pointed at
+MAPS, COLUMNS = 8, 4  # feature maps shown for the place pointed at
 
 
 class Explorer(Panel):
@@ -32,8 +34,9 @@ class Explorer(Panel):
         self.layer = choice("Layer", LAYERS, "relu3_1")
         self.view = Picture(mode="point", alt="The photograph: arrow keys move the unit that is looked at")
         self.maps = Picture(mode="point", place=[0.1, 0.2], alt="Feature maps that answer most there: choose the first channel")
-        self.gram = Picture(mode="point", place=[0.0, 0.0], alt="Gram matrix: choose an entry")
+        self.gram = Picture(mode="point", alt="Gram matrix: choose an entry")
         self.gram.add_class("nst-pixels")
+        self.channels, self.setting = (0, 0), 0  # the two chosen; the thread that is setting the controls, if any
         self.first, self.second = (Slider(label=f"{name} channel", step=1, max=1) for name in ("First", "Second"))
         self.pair = [Picture() for _ in range(3)]
         self.entry = Line()
@@ -42,87 +45,98 @@ class Explorer(Panel):
         entry = column(self.gram, column(self.first, self.second, self.entry), kind="halves")
         controls = column(chosen, entry, column(*self.pair, kind="pair"), kind="controls")
         self.fill(column(stage, controls, kind="body"))
-        self._listen()
         self._take_photo()
         self.worker.settle()
+        self._listen()
 
     def _listen(self) -> None:
         self.photo.on_change(self._take_photo)
-        self.layer.observe(lambda _: self.refresh(), "value")
+        self.layer.observe(lambda _: self.choose(*self.channels), "value")
         self.view.observe(lambda _: self.refresh(), "place")
         self.maps.observe(self._map_chosen, "place")
         self.gram.observe(self._entry_chosen, "place")
         for slider in (self.first, self.second):
-            slider.observe(lambda _: self.refresh(), "value")
+            slider.observe(self._slider_moved, "value")
 
     def _take_photo(self) -> None:
         picture = self.photo.picture(self.size)
-        self.worker.request(lambda token: self._read(token, picture))
+        self.worker.request(lambda token: self._read(picture))
 
-    def _read(self, token: Token, picture: Tensor) -> None:
+    def _read(self, picture: Tensor) -> None:
         """On the worker's thread."""
-        self.picture, self.layers = picture, Layers(picture, self.encoder)
+        self.picture, self.layers, self.shown_gram = picture, Layers(picture, self.encoder), None
         self.view.show(picture)
-        self.shown_gram = None
-        layer, place, *_ = self._state()
-        first, second, *_ = self.layers.strongest(layer, self.layers.unit(layer, place))
-        self._paint(token, layer, place, first, second)
+        first, second, *_ = self.layers.strongest(self.layer.value, self.layers.unit(self.layer.value, self.view.place))
+        self.choose(first, second)
 
-    def _state(self) -> tuple:
-        return self.layer.value, list(self.view.place), int(self.first.value), int(self.second.value)
+    # --- the two channels, which sliders, matrix and maps all choose ---
+
+    def choose(self, first: int, second: int) -> None:
+        """Take these two channels, or the last ones where the layer has fewer."""
+        count = len(self.layers.features[self.layer.value])
+        self.channels = first, second = min(first, count - 1), min(second, count - 1)
+        self.setting = threading.get_ident()
+        try:
+            for slider, channel in ((self.first, first), (self.second, second)):
+                slider.max, slider.value = count - 1, channel
+            if self._entry_at(self.gram.place) != (first, second):
+                self.gram.place = [(second + 0.5) / count, (first + 0.5) / count]
+        finally:
+            self.setting = 0
+        self.refresh()
+
+    def _entry_at(self, place: list[float]) -> tuple[int, int]:
+        """Row and column of the Gram matrix at a place (x, y)."""
+        count = len(self.layers.features[self.layer.value])
+        column, row = (min(int(share * count), count - 1) for share in place)
+        return row, column
+
+    def _slider_moved(self, change: dict) -> None:
+        if self.setting != threading.get_ident():
+            self.choose(int(self.first.value), int(self.second.value))
+
+    def _entry_chosen(self, change: dict) -> None:
+        if self.setting != threading.get_ident():
+            self.choose(*self._entry_at(change["new"]))
+
+    def _map_chosen(self, change: dict) -> None:
+        x, y = change["new"]
+        rows = -(-len(self.strongest) // COLUMNS)
+        k = min(int(y * rows), rows - 1) * COLUMNS + min(int(x * COLUMNS), COLUMNS - 1)
+        self.choose(self.strongest[min(k, len(self.strongest) - 1)], self.channels[1])
+
+    # --- what is shown ---
 
     def refresh(self) -> None:
         """Show what the controls say, on the worker's thread."""
-        state = self._state()
-        self.worker.request(lambda token: self._paint(token, *state))
+        layer, place, channels = self.layer.value, list(self.view.place), self.channels
+        self.worker.request(lambda token: self._paint(token, layer, place, channels))
 
-    def _paint(self, token: Token, layer: str, place: list[float], first: int, second: int) -> None:
+    def _paint(self, token: Token, layer: str, place: list[float], channels: tuple[int, int]) -> None:
         """On the worker's thread."""
-        features = self.layers.features[layer]
-        last = len(features) - 1
-        first, second = min(first, last), min(second, last)
-        unit = self.layers.unit(layer, place)
+        features, unit = self.layers.features[layer], self.layers.unit(layer, place)
         self.view.box = self.layers.field(layer, unit)
         self.strongest = self.layers.strongest(layer, unit, MAPS)
-        self.drawn["maps"] = tiles([heat(features[channel]) for channel in self.strongest])
+        self.drawn["maps"] = tiles([heat(features[channel]) for channel in self.strongest], COLUMNS)
         self.maps.show(self.drawn["maps"])
         self.maps.caption = f"{layer} at row {unit[0]}, column {unit[1]}: channels {', '.join(map(str, self.strongest))}"
         size, stride = receptive_field(layer)
         self.view.caption = self.view.spoken = f"One unit of {layer} sees {size} x {size} px; the next looks {stride} px further."
-        for slider, value in ((self.first, first), (self.second, second)):
-            slider.max = last
-            if slider.value != value:
-                slider.value = value
         if self.shown_gram != layer:
             self.shown_gram, self.drawn["gram"] = layer, heat(self.layers.correlations(layer), 192)
             self.gram.show(self.drawn["gram"])
-            self.gram.caption = f"Gram matrix of {layer}, {last + 1} x {last + 1}, as correlations"
+            self.gram.caption = f"Gram matrix of {layer}, {len(features)} x {len(features)}, as correlations"
         token.check()
-        self._show_pair(layer, features[first], features[second], first, second)
+        self._show_pair(layer, *channels)
 
-    def _show_pair(self, layer: str, one: Tensor, other: Tensor, first: int, second: int) -> None:
+    def _show_pair(self, layer: str, first: int, second: int) -> None:
+        one, other = self.layers.features[layer][first], self.layers.features[layer][second]
         captions = (f"map {first}", f"map {second}", "their product")
         for view, values, caption in zip(self.pair, (one, other, one * other), captions, strict=True):
-            self.drawn[caption] = heat(values)
-            view.show(self.drawn[caption])
+            view.show(heat(values))
             view.caption, view.alt = caption, f"{caption} of {layer}"
-        count = len(self.layers.features[layer])
-        if [int(share * count) for share in self.gram.place] != [second, first]:  # the sliders were moved: the ring follows
-            self.gram.place = [(second + 0.5) / count, (first + 0.5) / count]
         value, correlation = (float(m[first, second]) for m in (self.layers.gram(layer), self.layers.correlations(layer)))
         self.entry.say(f"Gram entry ({first}, {second}) = mean of the product = {value:.4g}; correlation {correlation:.2f}")
-
-    def _map_chosen(self, change: dict) -> None:
-        """A click on one of the maps."""
-        columns, rows = 4, -(-len(self.strongest) // 4)
-        x, y = change["new"]
-        k = min(int(y * rows), rows - 1) * columns + min(int(x * columns), columns - 1)
-        self.first.value = self.strongest[min(k, len(self.strongest) - 1)]
-
-    def _entry_chosen(self, change: dict) -> None:
-        count = len(self.layers.features[self.layer.value])
-        x, y = (min(int(share * count), count - 1) for share in change["new"])
-        self.first.value, self.second.value = y, x
 
     def still(self) -> dict[str, Tensor]:
         return {"photograph": _with_frame(self.picture, self.view.box), "maps that answer there": self.drawn["maps"],

@@ -24,7 +24,7 @@ from nst.widgets.parts import (
     named,
     one_of,
     share,
-    show_only,
+    show_if,
     tick,
 )
 from nst.widgets.work import Token
@@ -72,11 +72,11 @@ class Mixer(Panel):
             column(button("Download", self._download), kind="row"),
             kind="stage-column",
         )
-        self.for_method = {
-            "adain": [self.pad, self.alpha], "wct": [self.pad, *self.levels.values()], "fast": [self.style, self.strength],
+        self.options = {
+            column(self.pad): ("adain", "wct"), column(self.alpha): ("adain",), column(*self.levels.values()): ("wct",),
+            column(self.style, self.strength): ("fast",),
         }  # fmt: skip
-        options = [self.pad, self.alpha, *self.levels.values(), self.style, self.strength]
-        self.fill(column(stage, column(self.photo, self.method, *options, kind="controls"), kind="body"))
+        self.fill(column(stage, column(self.photo, self.method, *self.options, kind="controls"), kind="body"))
         self._listen()
         self._take_photo()
         self.worker.settle()
@@ -102,9 +102,10 @@ class Mixer(Panel):
     def refresh(self) -> None:
         """Show what the controls say, and paint it on the worker's thread."""
         method = self.method.value
-        show_only(self.for_method[method], self.for_method.values())
+        for box, methods in self.options.items():
+            show_if(method in methods, box)
         self.view.drawing = self.masked.value
-        show_only([self.mask_tools] if self.masked.value else [], [[self.mask_tools]])
+        show_if(self.masked.value, self.mask_tools)
         weights = corner_weights(self.pad.place, len(self.styles))
         self.pad.spoken = self.pad.caption = ", ".join(f"{name} {w:.0%}" for name, w in zip(self.styles, weights) if w >= 0.005)
         self.strength.disabled = not knows_strength(self.style.value)

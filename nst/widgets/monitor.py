@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from nst.runtime import no_progress
 from nst.widgets.curves import bar, curves
-from nst.widgets.parts import Panel, Picture, Source, button, column, named, show_only
+from nst.widgets.parts import Panel, Picture, Source, button, column, named, show_if
 from nst.widgets.work import Token
 
 EVERY = 0.4  # seconds between two drawings
@@ -47,7 +47,7 @@ class Monitor(Panel):
         self.start_button, self.stop_button = button("Start", self.start, main=True), button("Stop", self.stop)
         self.stop_button.disabled = True
         buttons = column(self.start_button, self.stop_button, kind="row")
-        show_only([buttons] if run else [], [[buttons]])
+        show_if(run is not None, buttons)
         self.drawn = self.sampled = self.began = 0.0
         self.first_step, self.token = 0, None
         self.fill(self.progress, self.curves, column(*self.views.values(), kind="pair"), buttons)

@@ -1,7 +1,7 @@
 """What the widgets are put together from: a picture, a slider, choosers, a line of text, and the panel around them.
 
-Picture and Slider are a page of JavaScript each (anywidget), since ipywidgets' own have no alternative text, do not say where they
-were clicked, and give a slider no name that a screen reader could read. All else is ipywidgets.
+Picture, Slider and Upload are a page of JavaScript each (anywidget), since ipywidgets' own have no alternative text, do not say
+where they were clicked, and have no name that a screen reader could read. All else is ipywidgets.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import base64
 import html
 import io
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import anywidget
@@ -151,10 +151,9 @@ def column(*children: ipywidgets.Widget, kind: str = "column") -> ipywidgets.Box
     return ipywidgets.Box(children).add_class(f"nst-{kind}")
 
 
-def show_only(shown: Sequence[ipywidgets.DOMWidget], groups: Iterable[Sequence[ipywidgets.DOMWidget]]) -> None:
-    """Hide all widgets of the groups but those shown. They stay in the page: focus and values are not lost."""
-    for widget in {part for group in groups for part in group}:
-        (widget.remove_class if widget in shown else widget.add_class)("nst-hidden")
+def show_if(shown: bool, box: ipywidgets.DOMWidget) -> None:
+    """Hide a box, or show it again. It stays in the page: focus and values are not lost. (anywidget's do not follow classes.)"""
+    (box.remove_class if shown else box.add_class)("nst-hidden")
 
 
 class Line(ipywidgets.HTML):

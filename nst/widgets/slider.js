@@ -1,8 +1,6 @@
 // The browser's own slider with its label and its value: keys, screen readers and focus are the browser's. Traits: see parts.py.
-let count = 0;
-
 function render({ model, el }) {
-  const id = `nst-slider-${Date.now()}-${count++}`;
+  const id = `nst-slider-${Math.random().toString(36).slice(2)}`; // no counter: each slider loads this page anew
   const label = document.createElement("label"), value = document.createElement("output"), input = document.createElement("input");
   label.htmlFor = input.id = id;
   value.htmlFor = id;

@@ -13,7 +13,7 @@ from nst import assets
 from nst.gatys import GatysConfig
 from nst.widgets.curves import bar, curves
 from nst.widgets.mixing import AdaINMix, FastMix, WCTMix, encoder, knows_strength
-from nst.widgets.parts import Chooser, Panel, Picture, Slider, Source, button, choice, column, one_of, share, show_only, tick
+from nst.widgets.parts import Chooser, Panel, Picture, Slider, Source, button, choice, column, one_of, share, show_if, tick
 from nst.widgets.search import Search
 from nst.widgets.work import Token, stoppable
 
@@ -49,13 +49,15 @@ class Studio(Panel):
         self.size = choice("Size, shorter side in pixels", sorted({*SIZES, size}), size)
         self._make_gatys_options()
         self.amount = share("Amount", 1.0)
+        self.one_pass_options = column(self.amount)
         self.view = Picture(alt="The picture as it is now")
         self.progress, self.curves = ipywidgets.HTML(), ipywidgets.HTML(curves({}))
         self.run_button, self.pause_button = button("Run", self.run, main=True), button("Pause", self.pause)
         self.stop_button, self.save_button = button("Stop", self.stop), button("Download", self._download)
         buttons = column(self.run_button, self.pause_button, self.stop_button, self.save_button, kind="row")
         stage = column(self.view, self.progress, buttons, self.curves, kind="stage-column")
-        controls = column(self.photo, self.style, self.method, self.size, self.amount, *self.gatys_options, kind="controls")
+        options = column(self.one_pass_options, self.gatys_options)
+        controls = column(self.photo, self.style, self.method, self.size, options, kind="controls")
         self.fill(column(stage, controls, kind="body"))
         self._listen()
         self._method_chosen()
@@ -76,7 +78,7 @@ class Studio(Panel):
         ]
         sliders = [self.style_weight, self.content_weight, self.tv_weight]
         self.live = [*sliders, *self.content_layers.values(), *self.style_layers.values()]
-        self.gatys_options = [*sliders, *reversed(ticks), self.start, self.evaluations]
+        self.gatys_options = column(*sliders, *reversed(ticks), self.start, self.evaluations)
 
     # --- what happens ---
 
@@ -90,8 +92,9 @@ class Studio(Panel):
 
     def _method_chosen(self) -> None:
         method, style = self.method.value, self.style.name
-        groups = {True: [*self.gatys_options, self.curves], False: [self.amount]}
-        show_only(groups[method == "gatys"], groups.values())
+        for box in (self.gatys_options, self.curves):
+            show_if(method == "gatys", box)
+        show_if(method != "gatys", self.one_pass_options)
         self.amount.label = "Strength" if method == "fast" else "Alpha"
         self.amount.disabled = method == "fast" and style in assets.shipped_styles() and not knows_strength(style)
         self._show_buttons()
