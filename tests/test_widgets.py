@@ -170,11 +170,13 @@ def test_wct_mix_computes_what_changed_and_no_more(monkeypatch: pytest.MonkeyPat
     content, *styles = pictures("chelsea", "night_orchard", "rose_window")
     mix, alphas, weights = WCTMix(content, styles), {4: 0.5, 3: 0.5, 2: 0.5}, [0.5, 0.5]
     mix.paint(alphas, weights)
-    encoded, encoder = [], mixing.encoder()
+    encoded, encoder, decoder = [], mixing.encoder(), mixing.decoder
     monkeypatch.setattr(mixing, "encoder", lambda: lambda x, layers: encoded.extend(layers) or encoder(x, layers))
+    monkeypatch.setattr(mixing, "decoder", lambda which: lambda x: encoded.append(f"to {which}") or decoder(which)(x))
     moves = {
-        "the last level": ({**alphas, 2: 0.9}, weights, []), "the middle": ({**alphas, 3: 0.9}, weights, ["relu2_1"]),
-        "the weights": (alphas, [0.9, 0.1], ["relu4_1", "relu3_1", "relu2_1"]),
+        "nothing": (alphas, weights, []), "the last level": ({**alphas, 2: 0.9}, weights, ["to relu2_1"]),
+        "the middle": ({**alphas, 3: 0.9}, weights, ["to relu3_1", "relu2_1", "to relu2_1"]),
+        "the weights": (alphas, [0.9, 0.1], ["relu4_1", "to relu4_1", "relu3_1", "to relu3_1", "relu2_1", "to relu2_1"]),
     }  # fmt: skip
     for moved, (levels, shares, wanted) in moves.items():
         mix.paint(alphas, weights)

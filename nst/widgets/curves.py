@@ -6,7 +6,8 @@ import html
 import math
 from collections.abc import Mapping, Sequence
 
-COLOURS = ("#1f4e9c", "#d9822b", "#2a8c6a", "#b3344e", "#6b4fa0")
+LIGHT = ("#1f4e9c", "#d9822b", "#2a8c6a", "#b3344e", "#6b4fa0")
+COLOURS = tuple(f"var(--nst-{k}, {colour})" for k, colour in enumerate(LIGHT, 1))  # parts.css has others for dark pages
 WIDTH, HEIGHT, LEFT, BELOW = 480, 170, 46, 18  # of the drawing; the room for the numbers
 POINTS = 240  # more than this and neighbours are averaged
 
@@ -57,7 +58,11 @@ def _levels(low: float, high: float) -> list[float]:
 def _tick(level: float, at: str) -> str:
     y = float(at.split(",")[1])
     line = f'<line x1="{LEFT}" x2="{WIDTH - 4}" y1="{y}" y2="{y}" stroke="currentColor" opacity="0.14"/>'
-    return f'{line}<text x="{LEFT - 6}" y="{y + 4}" text-anchor="end">{10**level:.3g}</text>'
+    return f'{line}<text x="{LEFT - 6}" y="{y + 4}" text-anchor="end">{_plain(10**level)}</text>'
+
+
+def _plain(value: float) -> str:
+    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
 
 
 def _keys(traces: Mapping[str, Sequence[float]]) -> str:

@@ -65,13 +65,9 @@ class Mixer(Panel):
         self.masked, self.erasing = tick("Paint only where I draw"), tick("Erase")
         help = "Upload a mask: a grey picture, painted where it is white"
         self.mask_file = Upload("Upload a mask", help, self.take_mask, self.line.say)
-        self.mask_tools = column(self.erasing, button("Clear", self._clear_mask), self.mask_file, kind="row")
-        stage = column(
-            self.view,
-            column(self.masked, self.mask_tools, kind="row"),
-            column(button("Download", self._download), kind="row"),
-            kind="stage-column",
-        )
+        self.mask_tools = column(self.erasing, button("Clear", self._clear_mask), self.mask_file, kind="tools")
+        tools = column(button("Download", self._download), self.masked, self.mask_tools, kind="tools")
+        stage = column(self.view, tools, kind="stage-column")
         self.options = {
             column(self.pad): ("adain", "wct"), column(self.alpha): ("adain",), column(*self.levels.values()): ("wct",),
             column(self.style, self.strength): ("fast",),

@@ -65,36 +65,39 @@ class AdaINMix:
 
 
 class WCTMix:
-    """WCT of one photograph and several styles, level by level; each level's input, features and whitened features are kept."""
+    """WCT of one photograph and several styles, level by level; what each level read and made is kept."""
 
     @torch.no_grad()
     def __init__(self, content: Tensor, styles: Sequence[Tensor]):
         self.size, self.start = content.shape[-2:], padded(content.to(device()))
         self.styles = [padded(style.to(device())) for style in styles]
         self.colours: dict[int, list[tuple[Tensor, Tensor]]] = {}  # level: mean and root of the covariance of each style
-        self.kept: dict[int, tuple[object, Tensor, Tensor]] = {}  # level: what it came from, features, whitened
+        self.read: dict[int, tuple[object, Tensor, Tensor]] = {}  # level: what it came from, features, whitened
+        self.made: dict[int, tuple[object, Tensor]] = {}  # level: what it came from with its own alpha, the picture
 
     @torch.no_grad()
     def paint(self, alphas: Mapping[int, float], weights: Sequence[float], mask: Tensor | None = None) -> Tensor:
         """The picture (1, 3, H, W) for an alpha per level, 5 to 1; a level with alpha 0 is left out. Others: as for AdaIN."""
         x, came_from = self.start, (tuple(weights), None if mask is None else mask.numpy().tobytes())
         for level in wct.LEVELS:
-            alpha = alphas.get(level, 0.0)
-            if not alpha:
-                continue
-            small, features, whitened = self._whitened(level, x, came_from, mask)
-            coloured = self._coloured(level, whitened, weights).reshape(features.shape).to(features.dtype).to(features.device)
-            x = decoder(LAYERS[level - 1])(torch.lerp(features, _within(small, features, coloured), alpha)).clamp(0, 1)
-            came_from = (came_from, level, alpha)
+            if alpha := alphas.get(level, 0.0):
+                features, whitened = self._whitened(level, x, came_from, mask)
+                came_from = (came_from, level, alpha)
+                if self.made.get(level, ("", None))[0] != came_from:
+                    coloured = self._coloured(level, whitened, weights).reshape(features.shape)
+                    coloured = coloured.to(features.dtype).to(features.device)  # in this order: a place may know no float64
+                    small = None if mask is None else _shrunk(mask, features)
+                    mixed = torch.lerp(features, _within(small, features, coloured), alpha)
+                    self.made[level] = came_from, decoder(LAYERS[level - 1])(mixed).clamp(0, 1)
+                x = self.made[level][1]
         return _cropped(x, self.size)
 
-    def _whitened(self, level: int, x: Tensor, came_from: object, mask: Tensor | None) -> tuple[Tensor | None, Tensor, Tensor]:
-        if level not in self.kept or self.kept[level][0] != came_from:
+    def _whitened(self, level: int, x: Tensor, came_from: object, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Features of x at a level, and the same whitened."""
+        if self.read.get(level, ("", None, None))[0] != came_from:
             features = encoder()(x, [LAYERS[level - 1]])[LAYERS[level - 1]]  # (1, C, h, w)
-            small = None if mask is None else _shrunk(mask, features)
-            self.kept[level] = came_from, features, wct.whiten(features, small)
-        _, features, whitened = self.kept[level]
-        return None if mask is None else _shrunk(mask, features), features, whitened
+            self.read[level] = came_from, features, wct.whiten(features, None if mask is None else _shrunk(mask, features))
+        return self.read[level][1:]
 
     def _coloured(self, level: int, whitened: Tensor, weights: Sequence[float]) -> Tensor:
         """The weighted mean of the colourings is a colouring with the weighted means of their roots and means: (1, C, HW)."""

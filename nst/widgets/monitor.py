@@ -50,7 +50,8 @@ class Monitor(Panel):
         show_if(run is not None, buttons)
         self.drawn = self.sampled = self.began = 0.0
         self.first_step, self.token = 0, None
-        self.fill(self.progress, self.curves, column(*self.views.values(), kind="pair"), buttons)
+        stage = column(self.progress, self.curves, buttons, kind="stage-column")
+        self.fill(column(stage, column(column(*self.views.values(), kind="pair"), kind="controls"), kind="body"))
         self.handle = _display(self)
 
     def __call__(self, step: int, losses: dict[str, float], model: nn.Module) -> None:

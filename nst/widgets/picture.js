@@ -68,12 +68,15 @@ function render({ model, el }) {
   function showPlace() {
     const [x, y] = model.get("place"), [left, top, right, bottom] = model.get("box");
     place.hidden = mode !== "point" && !drawing();
-    place.style.left = `${100 * x}%`;
-    place.style.top = `${100 * y}%`;
+    ring(x, y);
     box.hidden = !(right > left);
     Object.assign(box.style, {
       left: `${100 * left}%`, top: `${100 * top}%`, width: `${100 * (right - left)}%`, height: `${100 * (bottom - top)}%`,
     });
+  }
+  function ring(x, y) {
+    Object.assign(place.style, { left: `${100 * x}%`, top: `${100 * y}%` });
+    if (mode === "draw") place.style.width = `${200 * model.get("brush")}%`; // as wide as its strokes
   }
   function showPressed() {
     if (mode === "button") frame.setAttribute("aria-pressed", String(model.get("pressed")));
@@ -133,12 +136,14 @@ function render({ model, el }) {
     if (mode === "button" || (mode === "draw" && !drawing())) return;
     if (mode === "show") return;
     held = true;
+    frame.classList.add("nst-held");
     stage.setPointerCapture(event.pointerId);
     onMove(event);
     event.preventDefault();
     frame.focus({ preventScroll: true });
   }
   function onMove(event) {
+    if (drawing()) ring(...where(event));
     if (!held) return;
     if (mode === "point") return pointTo(...where(event));
     draw(where(event), event.shiftKey || model.get("erasing"));
@@ -147,6 +152,7 @@ function render({ model, el }) {
   function onUp() {
     const was = held;
     held = false;
+    frame.classList.remove("nst-held");
     if (was && drawing()) sendMask(true);
   }
   function onKey(event) {

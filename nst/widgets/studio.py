@@ -153,8 +153,7 @@ class Studio(Panel):
         token = self.worker.token
         token.resume() if token.paused else token.pause()
         self._show_buttons()
-        if token.paused:
-            self.line.say("paused: weights may be changed, too")
+        self.line.say("paused; weights may be changed" if token.paused else "")
 
     def stop(self) -> None:
         """Stop; the picture found so far stays."""
