@@ -279,3 +279,24 @@ def test_rescaled_activations_have_mean_one_and_say_the_same(left_out):
         assert torch.allclose(after[name] * scale, before[name], rtol=1e-3, atol=1e-4)
     for name in left_out:
         assert torch.allclose(after[name], before[name], rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("layer", [layer for layer in layer_names() if layer.startswith("relu")])
+def test_the_receptive_field_is_where_the_gradient_is(layer):
+    """With positive weights each pixel in sight counts: the gradient of one unit says which. Average pooling lets all through."""
+    encoder = VGG19((1, 1, 1, 1, 1), "zeros", "average").double()
+    for parameter in encoder.parameters():
+        torch.nn.init.constant_(parameter, 0.2)
+    size, stride = vgg.receptive_field(layer)
+    unit = size // stride + 1  # far enough from the border
+    picture = torch.ones(1, 3, (2 * unit + 3) * stride, (2 * unit + 3) * stride, dtype=torch.double, requires_grad=True)
+    encoder(picture, [layer])[layer][0, 0, unit, unit].backward()
+    rows = picture.grad.abs().sum((0, 1, 3)).nonzero().flatten().tolist()
+    first = stride * unit - (size - stride) // 2
+    assert rows == list(range(first, first + size))
+
+
+def test_receptive_fields_of_the_papers_layers():
+    assert [vgg.receptive_field(f"relu{block}_1") for block in range(1, 6)] == [(3, 1), (10, 2), (24, 4), (68, 8), (156, 16)]
+    with pytest.raises(ValueError, match="unknown layer 'relu6_1'"):
+        vgg.receptive_field("relu6_1")

@@ -44,6 +44,7 @@ def test_wheel_holds_the_pictures_and_the_weights(wheel: Path):
     shipped = [path for folder in ("pictures", "weights") for path in (TOP / "data" / folder).rglob("*") if path.is_file()]
     assert {path.suffix for path in shipped} >= {".safetensors", ".json"}
     assert {f"nst/{path.relative_to(TOP).as_posix()}" for path in shipped} <= names
+    assert {f"nst/widgets/{name}" for name in ("picture.js", "slider.js", "upload.js", "parts.css")} <= names
     assert [name for name in names if name.startswith(("tests/", "notebooks/", "data/", "nst/data/make"))] == []
 
 
