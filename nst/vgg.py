@@ -92,8 +92,9 @@ class VGG19(nn.Module):
                 conv = nn.Conv2d(channels, width, 3, padding=1, padding_mode=padding)
             self.add_module(name, conv)
             channels = width
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+        # on the CPU even where the weights are on "meta" (`weights.fill`): no file has these two
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN, device="cpu").view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD, device="cpu").view(1, 3, 1, 1), persistent=False)
 
     @classmethod
     def load(cls, which: str | os.PathLike = "lite", padding: str | None = None, pooling: str = "max") -> VGG19:
@@ -106,18 +107,17 @@ class VGG19(nn.Module):
         """
         path = _file(which)
         tensors, metadata = read_torchvision(path) if path.suffix in (".pth", ".pt") else weights.read(path, "vgg19")
-        ranks = {name: len(tensors[f"{name}.0.weight"]) for name in CONVOLUTIONS if f"{name}.0.weight" in tensors}
+        ranks = {name: tensors[f"{name}.0.weight"].shape[:1].numel() for name in CONVOLUTIONS if f"{name}.0.weight" in tensors}
         last = {name: f"{name}.1" if name in ranks else name for name in CONVOLUTIONS}  # the module with the bias
         needed = [f"{module}.{kind}" for module in last.values() for kind in ("weight", "bias")]
         missing = [name for name in needed if name not in tensors]
         if missing:
             raise ValueError(f"{path}: is not a VGG-19 up to conv5_1: it lacks {missing[0]}")
-        widths = tuple(len(tensors[f"{last[f'conv{block}_1']}.bias"]) for block in range(1, 6))
         check_choice(f"{path}: its padding", own := metadata.get("padding", "zeros"), PADDINGS)
-        encoder = cls(widths, padding or own, pooling, ranks)
         try:
-            encoder.load_state_dict({k: v.float() for k, v in tensors.items()})
-        except RuntimeError as error:
+            widths = tuple(len(tensors[f"{last[f'conv{block}_1']}.bias"]) for block in range(1, 6))
+            encoder = weights.fill(lambda: cls(widths, padding or own, pooling, ranks), tensors)
+        except (TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"{path}: is not a VGG-19 up to conv5_1: {error}") from error
         encoder.metadata = metadata
         return encoder.eval().requires_grad_(False)

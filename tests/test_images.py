@@ -93,7 +93,8 @@ def s15(*values: float) -> bytes:
 def matrix_profile(primaries: np.ndarray, gamma: float) -> bytes:
     curve = b"curv" + bytes(4) + struct.pack(">IH", 1, round(256 * gamma))
     colours = {name: b"XYZ " + bytes(4) + s15(*column) for name, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), primaries.T)}
-    return icc_profile(b"RGB ", {b"wtpt": b"XYZ " + bytes(4) + s15(*WHITE), **colours, b"rTRC": curve, b"gTRC": curve, b"bTRC": curve})
+    curves = dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve)
+    return icc_profile(b"RGB ", {b"wtpt": b"XYZ " + bytes(4) + s15(*WHITE), **colours, **curves})
 
 
 def grey_profile(gamma: float) -> bytes:
