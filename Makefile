@@ -23,6 +23,10 @@ test: lint  ## ruff, the unit tests, then every notebook cell by cell (nbval)
 lab: $(VENV)/.installed  ## open the first lesson in JupyterLab
 	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
 
+app: $(VENV)/.installed  ## serve the playground without its code, to this machine only, behind a token (Voilà); prints its link
+	JUPYTER_PATH=$(CURDIR)/notebooks/app $(BIN)/voila notebooks/playground.ipynb --template=course --no-browser \
+		--Voila.ip=127.0.0.1 --Voila.auto_token=True
+
 notebooks: $(VENV)/.installed  ## execute the lessons in place and normalise their metadata
 	$(BIN)/python notebooks/run.py --in-place
 
@@ -61,7 +65,7 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 	@test -n "$(PYTHON)" || { echo "This course needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(PYTHON) -c '$(NEW_ENOUGH)' || { echo "$(PYTHON) is $$($(PYTHON) --version): this course needs Python 3.11 or newer" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -c requirements.lock -e ".[notebooks,train,test]"
+	$(BIN)/python -m pip install -c requirements.lock -e ".[notebooks,train,app,video,test]"
 	@touch $@
 
-.PHONY: help run test lab notebooks exercises slides assignment bench-quality mutants lint lock clean
+.PHONY: help run test lab app notebooks exercises slides assignment bench-quality mutants lint lock clean

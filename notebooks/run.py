@@ -137,6 +137,9 @@ def normalise(notebook: NotebookNode) -> None:
         if cell.cell_type == "code":
             for key in ("execution", "ExecuteTime"):
                 cell.metadata.pop(key, None)
+            for output in cell.outputs:  # a widget of the course leaves the picture grid that it brought along
+                if PICTURES.keys() & output.get("data", {}).keys():
+                    output.data.pop(WIDGET, None)
             cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr" and WIDGET not in o.get("data", {})]
 
 
@@ -267,8 +270,9 @@ def figure(picture: bytes, file: Path, link: str, caption: str, text: str) -> st
 
 
 def chosen(folder: Path, starts: list[str], in_place: bool) -> list[Path]:
-    """The lessons, and with --in-place the solutions: all, or those whose names begin with one of `starts`."""
-    paths = sorted(folder.glob("[0-9][0-9]_*.ipynb")) + (sorted(folder.glob("solutions/*.ipynb")) if in_place else [])
+    """The lessons, and with --in-place playground and solutions: all, or those whose names begin with one of `starts`."""
+    others = [*folder.glob("playground.ipynb"), *sorted(folder.glob("solutions/*.ipynb"))]
+    paths = sorted(folder.glob("[0-9][0-9]_*.ipynb")) + (others if in_place else [])
     known = [path.relative_to(folder).as_posix() for path in paths]
     for start in starts:
         if not any(name.startswith(start) for name in known):

@@ -9,13 +9,12 @@ import functools
 import json
 import os
 from pathlib import Path
-
-import pooch
-import skimage
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from nst.arguments import unknown
-from nst.images import load_image
+
+if TYPE_CHECKING:  # `nst list` and the shell's completion ask for names only: they need not wait for torch
+    from torch import Tensor
 
 
 def data_folder() -> Path:
@@ -29,7 +28,11 @@ def data_folder() -> Path:
 
 def cache_folder() -> Path:
     """Where downloads are kept: the environment variable NST_CACHE, or the user's cache folder."""
-    return Path(os.environ.get("NST_CACHE") or pooch.os_cache("nst")).expanduser()
+    if folder := os.environ.get("NST_CACHE"):
+        return Path(folder).expanduser()
+    import pooch
+
+    return Path(pooch.os_cache("nst"))
 
 
 @functools.cache
@@ -47,6 +50,21 @@ def styles() -> list[str]:
     return [name for name, entry in _catalogue().items() if entry["kind"] == "style" and "file" in entry]
 
 
+def shipped_styles() -> list[str]:
+    """Those of `styles()` that a trained network ships for, in the catalogue's order: `nst.load_style` takes their names."""
+    return [name for name in styles() if style_file(name).is_file()]
+
+
+def style_file(name: str) -> Path:
+    """Where the network of a shipped style lies."""
+    return data_folder() / "weights" / f"style_{name}.safetensors"
+
+
+def facts(name: str) -> dict[str, str]:
+    """What the catalogue says of a picture: its kind ("content" or "style"), where it comes from, title, author, licence."""
+    return dict(_entry(name))
+
+
 def credit(name: str) -> str:
     """Title, author and licence in one line, for a caption."""
     entry = _entry(name)
@@ -55,6 +73,8 @@ def credit(name: str) -> str:
 
 def picture(name: str, size: int | None = None) -> Tensor:
     """The named picture as float32 (1, 3, H, W), RGB in [0, 1]; `size`: its shorter side. Errors: see `path`, `load_image`."""
+    from nst.images import load_image
+
     return load_image(path(name), size)
 
 
@@ -68,6 +88,8 @@ def path(name: str) -> Path:
     if "file" in entry:
         return data_folder() / "pictures" / entry["file"]
     if "skimage" in entry:
+        import skimage
+
         return Path(skimage.__file__).parent / "data" / entry["skimage"]
     return _download(name, entry["download"], entry["sha256"], cache_folder() / "images")
 
@@ -80,6 +102,8 @@ def _entry(name: str) -> dict[str, str]:
 
 def _download(name: str, url: str, sha256: str, folder: Path) -> Path:
     """Fetch a file once into `folder`; a file already there is checked and used as it is."""
+    import pooch
+
     filename = name + Path(url).suffix
     try:
         return Path(pooch.retrieve(url, known_hash=f"sha256:{sha256}", fname=filename, path=folder, progressbar=False))

@@ -5,7 +5,6 @@ Transfer" (arXiv 1611.07865, section 5).
 from __future__ import annotations
 
 import torch
-from skimage.color import rgb2yiq, yiq2rgb
 from torch import Tensor
 
 from nst.covariance import mean_and_covariance, power_of
@@ -25,6 +24,8 @@ def keep_color(painted: Tensor, content: Tensor) -> Tensor:
 
     Both (B, 3, H, W) in [0, 1] -> the same. Clipped where a luminance cannot have that colour.
     """
+    from skimage.color import rgb2yiq, yiq2rgb  # brings scipy, which painting without it does not need
+
     yiq = rgb2yiq(content.detach().cpu().numpy(), channel_axis=1)
     yiq[:, :1] = rgb2yiq(painted.detach().cpu().numpy(), channel_axis=1)[:, :1]
     return torch.from_numpy(yiq2rgb(yiq, channel_axis=1)).to(painted.dtype).to(painted.device).clamp(0, 1)

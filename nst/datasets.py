@@ -16,10 +16,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import pooch
 import torch
 from torch import Tensor
-from torchvision.transforms.v2.functional import resized_crop
 
 from nst import assets
 from nst.arguments import check_choice, check_number, check_whole
@@ -119,6 +117,8 @@ class Crops:
         short = min(picture.shape[1:])
         side = max(1, round(short * rng.uniform(self.zoom, 1)))
         top, left = (rng.randint(0, n - side) for n in picture.shape[1:])
+        from torchvision.transforms.v2.functional import resized_crop  # slower to import than torch itself
+
         x = resized_crop(picture.float() / 255, top, left, side, side, [size, size], antialias=True)  # (3, S, S)
         x = x.flip(-1) if rng.random() < 0.5 else x
         return _recoloured(x, rng, self.colour) if self.colour else x
@@ -198,6 +198,8 @@ def _photographs(name: str, archive: Archive, cache: Path) -> list[Path]:
     """The pictures of an archive, fetched and unpacked unless all of them are there."""
     folder = cache / archive.folder
     if not folder.is_dir() or len(picture_files(folder)) < archive.count:
+        import pooch
+
         try:
             packed = pooch.retrieve(archive.url, f"md5:{archive.md5}", Path(archive.url).name, cache)
         except Exception as error:  # requests, urllib3, pooch and the file system each raise their own

@@ -6,12 +6,15 @@ import contextlib
 import os
 import random
 from collections.abc import Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 T = TypeVar("T")
 PROFILES = ("smoke", "quick", "full")
@@ -75,6 +78,24 @@ def profile() -> Profile:
     return Profile(name)
 
 
+_hidden = ContextVar("hidden", default=False)  # of this thread
+
+
+@contextlib.contextmanager
+def no_progress() -> Iterator[None]:
+    """Within it, this thread shows no progress bars: its caller has something of its own."""
+    before = _hidden.set(True)
+    try:
+        yield
+    finally:
+        _hidden.reset(before)
+
+
 def progress(total: int, description: str) -> tqdm:
     """A progress bar of `total` steps, as text or as a widget, as the place can show. NST_PROGRESS=0 switches all of them off."""
-    return tqdm(total=total, desc=description, leave=False, disable=os.environ.get("NST_PROGRESS") == "0")
+    from tqdm.auto import tqdm
+
+    class Bar(tqdm):
+        monitor_interval = 0  # else tqdm keeps a thread of its own from the first bar on
+
+    return Bar(total=total, desc=description, leave=False, disable=_hidden.get() or os.environ.get("NST_PROGRESS") == "0")

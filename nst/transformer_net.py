@@ -14,8 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nst import assets, weights
+from nst import weights
 from nst.arguments import check_choice, check_share, check_whole, unknown
+from nst.assets import shipped_styles, style_file
 from nst.colour import check_preserve_color, keep_color
 from nst.controls import check_masks
 from nst.images import check_picture
@@ -173,16 +174,6 @@ def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict]:
     return {k: v for k, v in tensors.items() if not k.endswith(statistics)}, {
         "width": len(first), "norm": "instance", "upsampling": "nearest",
     }  # fmt: skip
-
-
-def shipped_styles() -> list[str]:
-    """The styles that a network ships for, in the catalogue's order."""
-    return [name for name in assets.styles() if style_file(name).is_file()]
-
-
-def style_file(name: str) -> Path:
-    """Where the network of a shipped style lies."""
-    return assets.data_folder() / "weights" / f"style_{name}.safetensors"
 
 
 def stylize(content: Tensor, style: Style | Sequence[Style], *, strength: float = 1.0, style_weights: Sequence[float] | None = None,

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-import pooch
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -135,4 +134,6 @@ def write(path: str | os.PathLike, kind: str, tensors: dict[str, Tensor], facts:
 
 def sha256(path: str | os.PathLike) -> str:
     """The file's SHA-256 as 64 hex digits."""
+    import pooch
+
     return pooch.file_hash(str(path), "sha256")

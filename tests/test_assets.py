@@ -34,6 +34,15 @@ def test_shipped_styles_are_as_the_catalogue_says(name):
     assert assets.picture(name, size=48).shape[-2:] >= (48, 48)
 
 
+def test_shipped_styles_are_those_with_a_network():
+    assert [name for name in assets.styles() if assets.style_file(name).is_file()] == assets.shipped_styles() != []
+    assert assets.facts("chelsea")["licence"] == "CC0" and assets.facts("rose_window")["kind"] == "style"
+    assets.facts("chelsea").clear()
+    assert assets.facts("chelsea")  # a copy
+    with pytest.raises(ValueError, match="did you mean 'chelsea'"):
+        assets.facts("chelsy")
+
+
 def test_every_file_in_the_pictures_folder_is_in_the_catalogue():
     folder = assets.data_folder() / "pictures"
     listed = {entry["file"] for entry in catalogue().values() if "file" in entry}

@@ -22,6 +22,7 @@ import nst
 TOP = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((TOP / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
+INSTALLED = [extra for extra in EXTRAS if extra != "mutants"]  # what `make` installs
 CONDA_NAMES = {"torch": "pytorch", "build": "python-build"}  # the others are called the same there
 LOCK = (TOP / "requirements.lock").read_text(encoding="utf-8")
 
@@ -62,7 +63,7 @@ def test_environment_lists_what_pyproject_lists():
     *packages, last = environment["dependencies"]
     assert last == {"pip": ["-e ."]}
     conda = {requirement.name: str(requirement.specifier) for requirement in map(Requirement, packages)}
-    wanted = {CONDA_NAMES.get(name, name): str(r.specifier) for name, r in requirements("notebooks", "train", "test").items()}
+    wanted = {CONDA_NAMES.get(name, name): str(r.specifier) for name, r in requirements(*INSTALLED).items()}
     assert conda == wanted | {"python": PROJECT["requires-python"], "pip": ""}
 
 
@@ -70,7 +71,7 @@ def test_environment_lists_what_pyproject_lists():
 def test_each_dependency_says_who_needs_it(name: str):
     pattern = r'^ *(?:- |")[\w-]+>=[\d.]+(?:",)?(.*)$'
     rests = re.findall(pattern, (TOP / name).read_text(encoding="utf-8"), flags=re.MULTILINE)
-    assert len(rests) >= len(requirements("notebooks", "train", "test"))
+    assert len(rests) >= len(requirements(*INSTALLED))
     assert all(re.match(r" +# \w", rest) for rest in rests)
 
 
@@ -84,7 +85,7 @@ def test_lock_is_a_constraints_file_for_every_platform():
 def test_lock_satisfies_the_bounds():
     locked = {canonicalize_name(name): version for name, version in (line.split("==") for line in LOCK.splitlines())}
     assert PROJECT["name"] not in locked
-    for name, requirement in requirements("notebooks", "train", "test").items():
+    for name, requirement in requirements(*INSTALLED).items():
         assert locked[canonicalize_name(name)] in requirement.specifier, name
 
 
@@ -122,7 +123,7 @@ def test_core_imports_stay_within_the_core_dependencies():
     modules = {"pil": "pillow", "skimage": "scikit-image"}
     extras_only = set(requirements(*EXTRAS)) - set(requirements())
     for path in sorted((TOP / "nst").rglob("*.py")):
-        if path.stem in ("figures", "panels", "widgets", "checks", "training", "checkpoints", "cli") or "checks" in path.parts:
+        if path.stem in ("figures", "panels", "training", "checkpoints") or {"widgets", "checks"} & {*path.parts}:
             continue  # these have extras of their own
         for module in re.findall(r"^(?:from|import) (\w+)", path.read_text(encoding="utf-8"), flags=re.MULTILINE):
             assert modules.get(module.lower(), module) not in extras_only, f"{path.name} imports {module}"
@@ -143,7 +144,7 @@ def test_citation_names_the_papers():
 
 # --- the house --------------------------------------------------------------------------------------------------------------------
 
-MODULES = {path.stem for path in (TOP / "nst").glob("*.py")} - {"__init__"} | {
+MODULES = {path.stem for path in (TOP / "nst").glob("*.py")} - {"__init__", "__main__"} | {
     path.parent.name for path in (TOP / "nst").glob("*/__init__.py")
 }
 
@@ -221,7 +222,7 @@ def test_what_a_newcomer_looks_for_is_there(name: str):
 
 def test_makefile_has_the_targets_that_the_texts_name():
     targets = set(re.findall(r"^([a-z]+):", (TOP / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
-    assert {"help", "run", "test", "lab", "notebooks", "lint", "lock", "clean"} <= targets
+    assert {"help", "run", "test", "lab", "app", "notebooks", "lint", "lock", "clean"} <= targets
     for name in ("README.md", "CONTRIBUTING.md", "notebooks/README.md"):
         text = (TOP / name).read_text(encoding="utf-8")
         assert set(re.findall(r"(?:^ *|`)make ([a-z]+)", text, flags=re.MULTILINE)) <= targets, name

@@ -3,6 +3,7 @@
 import random
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -65,6 +66,23 @@ def test_progress_bars_can_be_switched_off(monkeypatch):
     assert runtime.progress(3, "x").disable
     monkeypatch.delenv("NST_PROGRESS")
     assert not runtime.progress(3, "x").disable
+
+
+def test_one_thread_may_have_no_progress_bars(monkeypatch):
+    monkeypatch.delenv("NST_PROGRESS", raising=False)
+    threads, elsewhere = threading.active_count(), []
+    with runtime.no_progress():
+        with runtime.no_progress():
+            assert runtime.progress(3, "test").disable
+        assert runtime.progress(3, "test").disable
+        other = threading.Thread(target=lambda: elsewhere.append(runtime.progress(3, "test")))
+        other.start()
+        other.join()
+    bars = [*elsewhere, runtime.progress(3, "test")]
+    assert not any(bar.disable for bar in bars)
+    for bar in bars:
+        bar.close()
+    assert threading.active_count() == threads  # tqdm's own watcher does not start
 
 
 def test_importing_nst_imports_nothing_heavy():

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+import nst
+
 TOP = Path(__file__).resolve().parents[1]
 STYLISE = """
 import nst
@@ -42,6 +44,7 @@ def test_wheel_holds_the_pictures_and_the_weights(wheel: Path):
     shipped = [path for folder in ("pictures", "weights") for path in (TOP / "data" / folder).rglob("*") if path.is_file()]
     assert {path.suffix for path in shipped} >= {".safetensors", ".json"}
     assert {f"nst/{path.relative_to(TOP).as_posix()}" for path in shipped} <= names
+    assert {f"nst/widgets/{name}" for name in ("picture.js", "slider.js", "upload.js", "parts.css")} <= names
     assert [name for name in names if name.startswith(("tests/", "notebooks/", "data/", "nst/data/make"))] == []
 
 
@@ -58,3 +61,6 @@ def test_wheel_stylises_outside_the_clone(wheel: Path, tmp_path: Path):
     printed = call(python, "-c", STYLISE, cwd=tmp_path)
     assert Path(printed.strip()).is_relative_to(home)
     assert (tmp_path / "stylised.png").stat().st_size > 1000
+    command = Path(places["scripts"]) / ("nst.exe" if sys.platform == "win32" else "nst")
+    call(command, "stylize", "stylised.png", "--style", nst.assets.shipped_styles()[0], "-o", "painted.png", cwd=tmp_path)
+    assert (tmp_path / "painted.png").stat().st_size > 1000

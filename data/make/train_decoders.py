@@ -112,8 +112,8 @@ def least_squares(decoder: Decoder, encoder: nst.VGG19, data, steps: int) -> Dec
 
 
 def sizes(steps: int):
-    """Crops of 128 px, and of 256 px in the last tenth of the steps."""
-    return lambda step: 128 if step < 0.9 * steps else 256
+    """Crops of 128 px, and of 256 px in the last twentieth of the steps."""
+    return lambda step: 128 if step < 0.95 * steps else 256
 
 
 def pictures(a: argparse.Namespace, steps: int) -> tuple[Crops, Crops]:

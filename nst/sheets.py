@@ -1,0 +1,48 @@
+"""Pictures side by side with a caption each, as a picture. (`nst.figures` does more, and needs matplotlib for it.)"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from nst.images import check_picture
+
+PAGE, INK = "white", "#3a3631"
+MARGIN, GAP, CAPTION = 24, 18, 30  # pixels; CAPTION is the height kept for a line of text
+
+
+def sheet(pictures: Mapping[str, Tensor], columns: int | None = None, height: int = 256, quiet: bool = False) -> Tensor:
+    """{caption: picture (1, 3, H, W)} in rows of `columns`, each picture `height` pixels high, on white: (1, 3, H', W').
+
+    columns: None takes up to four pictures in one row, and of more about as many as there are rows.   quiet: no captions.
+    ValueError / TypeError: no pictures; one of another shape or dtype.
+    """
+    if not pictures:
+        raise ValueError("pictures: expected at least one picture (1, 3, H, W), got none")
+    images = {caption: to_image(picture, caption, height) for caption, picture in pictures.items()}
+    columns = columns or (len(images) if len(images) <= 4 else math.ceil(math.sqrt(len(images))))
+    width = max(image.width for image in images.values())
+    line = 0 if quiet else CAPTION
+    rows, columns = math.ceil(len(images) / columns), min(columns, len(images))
+    page = Image.new("RGB", (2 * MARGIN + columns * (width + GAP) - GAP, 2 * MARGIN + rows * (height + line + GAP) - GAP), PAGE)
+    draw, font = ImageDraw.Draw(page), ImageFont.load_default(size=16)
+    for k, (caption, image) in enumerate(images.items()):
+        x, y = MARGIN + k % columns * (width + GAP), MARGIN + k // columns * (height + line + GAP)
+        page.paste(image, (x + (width - image.width) // 2, y))
+        if not quiet:
+            draw.text((x + width / 2, y + height + CAPTION / 2), caption, fill=INK, font=font, anchor="mm")
+    return torch.from_numpy(np.array(page)).permute(2, 0, 1)[None] / 255  # (1, 3, H', W')
+
+
+def to_image(picture: Tensor, name: str = "picture", height: int | None = None) -> Image.Image:
+    """(1, 3, H, W) in [0, 1] as 8-bit RGB, scaled to `height` pixels if given."""
+    pixels = (check_picture(picture, name)[0].detach().cpu().float().clamp(0, 1) * 255).round().to(torch.uint8)
+    image = Image.fromarray(pixels.permute(1, 2, 0).numpy())  # (H, W, 3)
+    if height and height != image.height:
+        image = image.resize((max(1, round(image.width * height / image.height)), height), Image.Resampling.LANCZOS)
+    return image
