@@ -46,6 +46,9 @@ mutants: $(VENV)/.installed  ## do the tests notice a small wrong edit? a table 
 	$(BIN)/python -m pip install -c requirements.lock -e ".[notebooks,train,test,mutants]"
 	$(BIN)/python tests/mutants/run.py
 
+stress: $(VENV)/.installed  ## thousands of damaged files, broken downloads, killed runs: what was tried, failed and lost; half an hour
+	$(BIN)/python tests/stress/run.py $(PARTS)
+
 lint: $(VENV)/.installed  ## ruff over the library, the tests and the notebooks
 	$(BIN)/ruff check .
 
@@ -68,4 +71,4 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 	$(BIN)/python -m pip install -c requirements.lock -e ".[notebooks,train,app,video,test]"
 	@touch $@
 
-.PHONY: help run test lab app notebooks exercises slides assignment bench-quality mutants lint lock clean
+.PHONY: help run test lab app notebooks exercises slides assignment bench-quality mutants stress lint lock clean

@@ -22,7 +22,6 @@ from torch import Tensor, nn
 
 from nst.files import written_whole
 
-
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -41,8 +40,8 @@ def read(path: str | os.PathLike, kind: str) -> tuple[dict[str, Tensor], dict]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path}: is not a safetensors file, or was cut short ({error})") from error
-    if header.get("sha256", digest := _digest(tensors)) != digest:
-        raise ValueError(f"{path}: is damaged, it holds other numbers than were written to it")
+    if header.keys() - {"kind", "facts", "sha256"} or header.get("sha256", digest := _digest(tensors, header)) != digest:
+        raise ValueError(f"{path}: is damaged, it holds something else than was written to it")
     return tensors, facts
 
 
@@ -58,8 +57,9 @@ def _facts(path: Path, header: dict[str, str], kind: str) -> dict:
     return facts
 
 
-def _digest(tensors: dict[str, Tensor]) -> str:
-    digest = hashlib.sha256()
+def _digest(tensors: dict[str, Tensor], header: dict[str, str]) -> str:
+    """Of all that counts in a file. Files of before it was written have none in their header."""
+    digest = hashlib.sha256(f"{header.get('kind')} {header.get('facts')}".encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.flatten().view(torch.uint8).numpy())
@@ -127,9 +127,9 @@ def copied(name: str, tensor: Tensor, dtype: torch.dtype = torch.float32) -> Ten
 def write(path: str | os.PathLike, kind: str, tensors: dict[str, Tensor], facts: dict) -> None:
     """Write tensors and facts (JSON values) whole or not at all. FileNotFoundError: the folder does not exist."""
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    header = {"kind": kind, "facts": json.dumps(facts, ensure_ascii=False), "sha256": _digest(contiguous)}
+    header = {"kind": kind, "facts": json.dumps(facts, ensure_ascii=False)}
     with written_whole(path) as aside:
-        save_file(contiguous, aside, metadata=header)
+        save_file(contiguous, aside, metadata={**header, "sha256": _digest(contiguous, header)})
 
 
 def sha256(path: str | os.PathLike) -> str:

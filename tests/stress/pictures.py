@@ -30,7 +30,8 @@ def originals() -> dict[str, list[bytes]]:
     facts = {"exif": exif, "icc_profile": ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()}
     moving = {"save_all": True, "append_images": [rgb.rotate(90), rgb.rotate(180)]}
     kinds = {
-        "png": [(rgb, facts), (rgba, {}), (rgb.quantize(16), {"transparency": 3}), (sixteen, {}), (grey.convert("1"), {}), (rgb, moving)],
+        "png": [(rgb, facts), (rgba, {}), (rgb.quantize(16), {"transparency": 3}), (sixteen, {}), (grey.convert("1"), {}),
+                (rgb, moving)],
         "jpg": [(rgb, facts), (rgb, {"progressive": True}), (rgb.convert("CMYK"), {}), (grey, {"restart_marker_blocks": 2})],
         "webp": [(rgb, facts), (rgba, {"lossless": True}), (rgb, moving)],
         "gif": [(rgb, {}), (rgba, {}), (rgb, moving)],
@@ -43,8 +44,6 @@ def originals() -> dict[str, list[bytes]]:
 
 def _bytes(picture: Image.Image, suffix: str, options: dict) -> bytes:
     file = io.BytesIO()
-    if picture.mode == "RGB" and suffix == "tif" and not options:
-        picture = picture.convert("RGB")
     picture.save(file, {"jpg": "JPEG", "tif": "TIFF"}.get(suffix, suffix.upper()), **options)
     return file.getvalue()
 
@@ -116,7 +115,7 @@ def check(case: tuple[bytes, str, int | None] | None) -> None:
         assert str(path) in str(error), f"does not name the file: {error}"
         return
     assert picture.ndim == 4 and picture.shape[:2] == (1, 3) and picture.is_contiguous(), picture.shape
-    assert picture.isfinite().all() and 0 <= picture.min() and picture.max() <= 1, "out of range"
+    assert 0 <= picture.min() and picture.max() <= 1, "out of range"  # or NaN
     with Image.open(path) as image:
         image.load()
         short, long = sorted(image.size)
