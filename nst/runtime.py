@@ -91,11 +91,15 @@ def no_progress() -> Iterator[None]:
         _hidden.reset(before)
 
 
-def progress(total: int, description: str) -> tqdm:
-    """A progress bar of `total` steps, as text or as a widget, as the place can show. NST_PROGRESS=0 switches all of them off."""
+def progress(total: int, description: str, **look) -> tqdm:
+    """A progress bar of `total` steps, as text or as a widget, as the place can show. NST_PROGRESS=0 switches all of them off.
+
+    look: tqdm's further settings, such as `unit`.
+    """
     from tqdm.auto import tqdm
 
     class Bar(tqdm):
         monitor_interval = 0  # else tqdm keeps a thread of its own from the first bar on
 
-    return Bar(total=total, desc=description, leave=False, disable=_hidden.get() or os.environ.get("NST_PROGRESS") == "0")
+    hidden = _hidden.get() or os.environ.get("NST_PROGRESS") == "0"
+    return Bar(total=total, desc=description, leave=False, disable=hidden, **look)
