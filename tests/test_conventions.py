@@ -14,7 +14,12 @@ from nst.gatys import GatysConfig, Objective
 
 LAYERS = ("relu1_1", "relu3_1")
 RECIPE = GatysConfig.default(
-    content_layers=("relu2_2",), style_layers=LAYERS, content_weight=3.0, style_weight=20.0, style_layer_weights=(1.0, 0.3)
+    content_layers=("relu2_2",),
+    style_layers=LAYERS,
+    content_weight=3.0,
+    style_weight=20.0,
+    style_layer_weights=(1.0, 0.3),
+    tv_weight=0.0,
 )
 
 
