@@ -119,11 +119,11 @@ def check_sequence(name: str, folder: Path) -> None:
 
 @contextlib.contextmanager
 def small_disk(kilobytes: int, read_only: bool = False) -> Iterator[Path]:
-    """A file system of this size. OSError where this machine does not let us have one."""
+    """A file system of this size. PermissionError where this machine does not let us have one."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k,{'ro' if read_only else 'rw'}", "tmpfs", folder]
         if sys.platform != "linux" or os.geteuid() or subprocess.run(command, capture_output=True).returncode:
-            raise OSError(errno.EPERM, "a file system of its own needs Linux and root")
+            raise PermissionError(errno.EPERM, "a file system of its own needs Linux and root")
         try:
             yield Path(folder)
         finally:
