@@ -9,7 +9,8 @@ from typing import TypeVar
 import torch
 
 T = TypeVar("T")
-SAYINGS = ("out of memory", "can't allocate memory", "not enough memory")  # of CUDA, MPS and the CPU
+SAYINGS = ("out of memory", "can't allocate memory", "not enough memory",  # CUDA and MPS, the CPU, Windows,
+           "could not create a primitive")  # fmt: skip  # and oneDNN, which convolves on the CPU
 SHARES = (0.75, 0.5, 0.375, 0.25, 0.1875, 0.125)  # of a side, to try
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from stress import Row, pictures, weights
+from stress import Row, pictures, training, weights
+
+from nst import interrupts
 
 
 def check(rows: list[Row]) -> None:
@@ -11,11 +13,21 @@ def check(rows: list[Row]) -> None:
 
 
 def test_mutated_pictures():
-    check(pictures.run(300, seed=1))
+    check(pictures.run(200, seed=1))
 
 
 def test_mutated_weights():
-    check(weights.run(100, seed=1))
+    check(weights.run(60, seed=1))
+
+
+def test_killed_trainings():
+    row = training.killed_at_random(Row("at random"), 2, seed=1)
+    check([row, training.killed_while_writing(Row("while writing"), range(3, 30, 11))])
+
+
+def test_trainings_that_are_asked_to_leave_or_find_the_disk_full():
+    check([training.asked_to_leave(Row(number.name), number) for number in interrupts.SIGNALS])
+    check([training.disk_full(Row("disk"))])
 
 
 def test_the_table_notices():
