@@ -340,11 +340,13 @@ def test_every_control_has_a_name_and_shows_its_focus(page):
     seen = []
     for _ in range(6):
         page.keyboard.press("Tab")
-        seen.append(page.evaluate("""() => {
+        seen.append(
+            page.evaluate("""() => {
           const part = document.activeElement, around = part.closest("label") ?? part;
           const styles = [part, around].map((shown) => getComputedStyle(shown));
           return Math.max(...styles.map((s) => (s.outlineStyle === "none" ? 0 : parseFloat(s.outlineWidth))));
-        }"""))
+        }""")
+        )
     assert min(seen) >= 2, seen
 
 

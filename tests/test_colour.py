@@ -52,6 +52,7 @@ def test_keep_color_takes_one_channel_of_yiq():
 
 def test_coral_of_correlated_colours():
     """White noise would not tell the order of the two roots: there they commute."""
+
     def colours(seed, *size):
         generator = torch.Generator().manual_seed(seed)
         mixture = torch.eye(3) + torch.rand(3, 3, generator=generator, dtype=torch.float64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 COUNTED = {  # the test whose passes are counted -> what one pass means
-    "test_stub_is_not_attempted_yet": "exercises whose stub is \"not attempted yet\"",
+    "test_stub_is_not_attempted_yet": 'exercises whose stub is "not attempted yet"',
     "test_solution_is_right": "solutions that their check finds right",
     "test_another_right_answer_is_accepted": "other right answers accepted",
     "test_wrong_answer_is_rejected_with_its_hint": "wrong answers rejected with the hint meant for them",
