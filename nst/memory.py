@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import traceback
 from collections.abc import Callable, Iterable
 from typing import TypeVar
@@ -50,5 +51,7 @@ def _fits(again: Callable[[int], object], size: int) -> bool:
 def _forget(error: BaseException) -> None:
     """Let go of what the failed calls hold."""
     traceback.clear_frames(error.__traceback__)
+    torch.zeros((), requires_grad=True).square().backward()  # a backward pass that failed left its graph in torch's queue
+    gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
