@@ -59,8 +59,8 @@ def seed(number: int = 0) -> None:
     method's picture, and each step of a training. On a GPU sums are added in whatever order they are ready: runs differ in the last
     digits, which a long search or training makes visible. To switch that off, at some cost in speed: the environment variable
     CUBLAS_WORKSPACE_CONFIG=:4096:8 before Python starts, and `torch.use_deterministic_algorithms(True, warn_only=True)`, which
-    names the operations that have no other way (reflection padding's gradient, some kinds of resizing). TF32, where it is on, rounds
-    otherwise than the CPU, but always alike.
+    names the operations that have no other way (the gradient of reflection padding, some resizing). TF32, where it is on, rounds
+    otherwise than the CPU does, but always alike.
     """
     random.seed(number)
     np.random.seed(number % 2**32)
