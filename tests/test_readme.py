@@ -33,10 +33,9 @@ def test_the_two_have_the_same_links():
 
 
 def test_every_place_that_a_download_comes_from_is_named():
-    hosts = set()
-    for file in (TOP / "nst").rglob("*.py"):
-        hosts |= set(re.findall(r'"https?://([\w.-]+)/', file.read_text(encoding="utf-8")))
-    hosts |= set(re.findall(r'"download": "https?://([\w.-]+)/', (TOP / "data/pictures/catalogue.json").read_text(encoding="utf-8")))
+    sources = [*(TOP / "nst").rglob("*.py"), TOP / "data" / "pictures" / "catalogue.json"]
+    hosts = {host for file in sources for host in re.findall(r'"https?://([\w.-]+)/', file.read_text(encoding="utf-8"))}
+    hosts.discard("www.w3.org")  # SVG's name, not an address
     assert len(hosts) >= 4
     for text in (ENGLISH, CHINESE):
         assert {host for host in hosts if host not in text} == set()

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -109,7 +110,7 @@ def killed_at_random(row: Row, kills: int, seed: int) -> Row:
     return row
 
 
-def killed_while_writing(row: Row, events: range) -> Row:
+def killed_while_writing(row: Row, events: Iterable[int]) -> Row:
     """Killed at each thing that the writing of the second and third checkpoint does to the disk."""
     whole = run_in(None, 6)
     for event in events:
