@@ -95,6 +95,7 @@ def killed_at_random(row: Row, kills: int, seed: int) -> Row:
         with tempfile.TemporaryDirectory() as folder:
             done = False
             while not done and row.tried < kills:
+                began = time.time()
                 process, pipe = start(_train, Path(folder), STEPS)
                 try:
                     pipe.recv()  # it has begun
@@ -105,7 +106,7 @@ def killed_at_random(row: Row, kills: int, seed: int) -> Row:
                 process.join()
                 done = process.exitcode == 0
                 last = latest(folder)
-                row.add(f"kill {row.tried}, last {last and last.name}")
+                row.add(f"kill {row.tried}, last {last and last.name}", seconds=time.time() - began)
             _compare(row, f"after kill {row.tried}", Path(folder), whole)
     return row
 
@@ -114,12 +115,14 @@ def killed_while_writing(row: Row, events: Iterable[int]) -> Row:
     """Killed at each thing that the writing of the second and third checkpoint does to the disk."""
     whole = run_in(None, 6)
     for event in events:
+        began = time.time()
         with tempfile.TemporaryDirectory() as folder:
             process, _ = start(_train_until, Path(folder), 6, event)
             process.join()
             if process.exitcode == 0:  # so many things are not done
                 break
-            row.add(f"event {event}", "" if process.exitcode == -signal.SIGKILL else f"exit code {process.exitcode}")
+            error = "" if process.exitcode == -signal.SIGKILL else f"exit code {process.exitcode}"
+            row.add(f"event {event}", error, time.time() - began)
             _compare(row, f"event {event}", Path(folder), whole)
     return row
 
@@ -157,6 +160,7 @@ def asked_to_leave(row: Row, number: signal.Signals) -> Row:
 
 def disk_full(row: Row) -> Row:
     """The last good checkpoint stays, nothing half-written beside it, and once there is room the run goes on."""
+    began = time.time()
     with tempfile.TemporaryDirectory() as folder:
         whole = run_in(Path(folder), 8)
         one = sum(-(-file.stat().st_size // 4096) * 4 for file in latest(folder).iterdir())  # KiB, in pages
@@ -171,7 +175,7 @@ def disk_full(row: Row) -> Row:
             left = [path.name for path in (disk / "run").iterdir()]
             subprocess.run(["mount", "-o", f"remount,size={10 * one}k", disk], check=True)
             lost = left != ["step_000002"] or run_in(disk / "run", 8) != whole
-            row.add("disk full", error or (f"left: {left}" if lost else ""), lost=lost)
+            row.add("disk full", error or (f"left: {left}" if lost else ""), time.time() - began, lost=lost)
     except PermissionError as error:
         row.skipped = str(error.strerror)
     return row
