@@ -46,6 +46,15 @@ mutants: $(VENV)/.installed  ## do the tests notice a small wrong edit? a table 
 	$(BIN)/python -m pip install -c requirements.lock -e ".[notebooks,train,test,mutants]"
 	$(BIN)/python tests/mutants/run.py
 
+coverage: $(VENV)/.installed  ## which lines and branches of nst the unit tests reach; fails under 95 %
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest tests --ignore=tests/test_notebooks.py --ignore=tests/test_wheel.py
+	$(BIN)/python -m coverage combine -q
+	$(BIN)/python -m coverage report
+
+stress: $(VENV)/.installed  ## thousands of damaged files, broken downloads, killed runs: what was tried, failed and lost; half an hour
+	$(BIN)/python tests/stress/run.py $(PARTS)
+
 lint: $(VENV)/.installed  ## ruff over the library, the tests and the notebooks
 	$(BIN)/ruff check .
 
@@ -68,4 +77,4 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 	$(BIN)/python -m pip install -c requirements.lock -e ".[notebooks,train,app,video,test]"
 	@touch $@
 
-.PHONY: help run test lab app notebooks exercises slides assignment bench-quality mutants lint lock clean
+.PHONY: help run test lab app notebooks exercises slides assignment bench-quality mutants coverage stress lint lock clean

@@ -101,15 +101,12 @@ def _entry(name: str) -> dict[str, str]:
 
 
 def _download(name: str, url: str, sha256: str, folder: Path) -> Path:
-    """Fetch a file once into `folder`; a file already there is checked and used as it is."""
-    import pooch
+    from nst.downloads import fetch
 
     filename = name + Path(url).suffix
-    try:
-        return Path(pooch.retrieve(url, known_hash=f"sha256:{sha256}", fname=filename, path=folder, progressbar=False))
-    except Exception as error:  # requests, urllib3, pooch and the file system each raise their own
-        shipped = ", ".join(n for n, entry in _catalogue().items() if "download" not in entry)
-        raise ConnectionError(
-            f"{name}: could not be downloaded from {url} ({type(error).__name__}). Save that file as {folder / filename} "
-            f"or set NST_CACHE to a folder that holds images/{filename}. With no network use a picture that needs none: {shipped}."
-        ) from error
+    shipped = ", ".join(n for n, entry in _catalogue().items() if "download" not in entry)
+    otherwise = (
+        f"Save that file as {folder / filename} or set NST_CACHE to a folder that holds images/{filename}. "
+        f"With no network use a picture that needs none: {shipped}."
+    )
+    return fetch(name, url, folder / filename, f"sha256:{sha256}", otherwise)

@@ -51,20 +51,26 @@ class Checkpoints:
         accelerator.register_load_state_pre_hook(lambda models, folder: models.pop())  # after the model, is not part of it
 
     def save(self, trace: list[dict[str, float]]) -> None:
-        """Model, optimiser, the losses so far and the identity."""
+        """Model, optimiser, the losses so far and the identity. OSError: no room for them; the checkpoints of before stay."""
         final = self.folder / f"{STEP}{len(trace):06d}"
         aside = self.folder / f"writing_{final.name}"
-        if self.accelerator.is_main_process:
+        try:
+            if self.accelerator.is_main_process:
+                for left in self.folder.glob("writing_*"):  # by a run that was killed
+                    shutil.rmtree(left, ignore_errors=True)
+                aside.mkdir(parents=True)
+            self.accelerator.wait_for_everyone()
+            self.accelerator.save_state(aside)
+            self.accelerator.wait_for_everyone()  # each process writes a file of its own
+            if self.accelerator.is_main_process:
+                (aside / "run.json").write_text(json.dumps({"config": self.identity, "trace": trace}))
+                _publish(aside, final)
+                for old in steps_in(self.folder)[: -self.keep]:
+                    shutil.rmtree(old)
+        except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors have errors of their own for a full disk
             shutil.rmtree(aside, ignore_errors=True)
-            aside.mkdir(parents=True)
-        self.accelerator.wait_for_everyone()
-        self.accelerator.save_state(aside)
-        self.accelerator.wait_for_everyone()  # each process writes a file of its own
-        if self.accelerator.is_main_process:
-            (aside / "run.json").write_text(json.dumps({"config": self.identity, "trace": trace}))
-            _publish(aside, final)
-            for old in steps_in(self.folder)[: -self.keep]:
-                shutil.rmtree(old)
+            last = latest(self.folder) or "none"
+            raise OSError(f"{final}: could not be written ({_first_line(error)}); the last good checkpoint: {last}") from error
         self.accelerator.wait_for_everyone()
 
     def resume(self) -> list[dict[str, float]]:
@@ -78,11 +84,15 @@ class Checkpoints:
             if not changed:
                 self.accelerator.load_state(last)  # reads safetensors, and the optimiser with weights_only
         except (OSError, ValueError, RuntimeError, KeyError, EOFError, SafetensorError, pickle.UnpicklingError) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            reason = _first_line(error)
             raise ValueError(f"{last}: is not a checkpoint of this model ({reason}); remove it, or name another folder") from error
         if changed:
             raise ValueError(f"{last}: was trained with another {', '.join(changed)}; remove it, or name another folder")
         return run["trace"]
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def _publish(aside: Path, final: Path) -> None:
@@ -92,3 +102,7 @@ def _publish(aside: Path, final: Path) -> None:
             os.fsync(opened.fileno())
     shutil.rmtree(final, ignore_errors=True)
     os.replace(aside, final)
+    if os.name == "posix":  # elsewhere a folder cannot be opened
+        folder = os.open(final.parent, os.O_RDONLY)
+        os.fsync(folder)  # the name, too, outlives a power cut
+        os.close(folder)

@@ -4,8 +4,9 @@
     nst stylize photos/ --style my_style.jpg --method adain -o painted/
     nst sheet photo.jpg
 
-Exit codes: 0 all is done; 1 something failed, and is named; 2 the command was not understood, in one line. Existing files are kept
-unless --overwrite is given. Started with `torchrun --nproc-per-node N -m nst stylize …`, a folder is shared out over N processes.
+Exit codes: 0 all is done; 1 something failed, and is named; 2 the command was not understood, in one line; 130 it was asked to
+leave (Ctrl-C, SIGTERM), and did: gatys with its best picture so far, train with a checkpoint. Existing files are kept unless
+--overwrite is given. Started with `torchrun --nproc-per-node N -m nst stylize …`, a folder is shared out over N processes.
 Nothing heavy is imported before it is known to be needed.
 """
 
@@ -136,7 +137,7 @@ def stylize(
             waiting.append(job)
     if not waiting:
         return 0
-    from nst import painters, runtime
+    from nst import interrupts, painters, runtime
 
     with _wrong_use():
         method = method or painters.method_for(style)
@@ -145,9 +146,11 @@ def stylize(
         masks = [read(file).mean(1, keepdim=True) for file in mask or []]  # (1, 1, H', W') each
     search = paint.keywords["config"] if method == "gatys" and len(waiting) == 1 else None  # long: it deserves a bar of its own
     bar = _bar(search.evaluations * search.scales if search else len(waiting), style[0])
-    with bar as advance, runtime.no_progress():
+    with bar as advance, runtime.no_progress(), interrupts.raised() as asked:
         watching = {"callback": lambda *_: advance()} if search else {}
         for job in waiting:
+            if asked:  # to leave, while gatys searched: the best picture so far is written
+                return STOPPED
             began = time.perf_counter()
             try:
                 runtime.seed(seed)  # for each picture: its result does not depend on the others
@@ -160,7 +163,7 @@ def stylize(
                 report.failed(job, error)
             if not search:
                 advance()
-    return 1 if report.failures else 0
+    return STOPPED if asked else 1 if report.failures else 0
 
 
 @app.command()
@@ -243,7 +246,7 @@ def train(
         try:
             trace = run(net, encoder, loss, crops, config, folder or out.with_suffix(".checkpoints"),
                         lambda step, losses, model: advance(completed=step))  # fmt: skip
-        except (ValueError, ArithmeticError) as error:  # the checkpoints of another run; a loss that is not finite
+        except (ValueError, ArithmeticError, MemoryError) as error:  # the checkpoints of another run; not finite; too large
             return complain(error, 1)
     if int(os.environ.get("RANK", 0)) == 0:
         net.weak = {}  # of the style that it started from

@@ -14,9 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nst import memory
 from nst.colour import check_preserve_color, coral, keep_color
 from nst.decoders import padded
-from nst.images import check_picture
+from nst.images import check_picture, resize
 
 Transform = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # (content features, style features, mask) -> features
 
@@ -93,11 +94,12 @@ def check_masks(masks: Sequence[Tensor], count: int, content: Tensor) -> list[Te
 
 
 def in_colours(paint: Callable[[Tensor, StyleMix], Tensor], content: Tensor, mix: StyleMix, preserve_color: bool | str,
-               where: torch.device) -> Tensor:  # fmt: skip
+               where: torch.device, trial: Callable[[Tensor, StyleMix], Tensor] | None = None) -> Tensor:  # fmt: skip
     """`paint(content, mix)` on a device, in the colours wanted; the result has the content's size and place, in [0, 1].
 
     preserve_color: False; "luminance" (the same as True) gives the painting the content's hues (`colour.keep_color`); "coral" gives
         the style pictures the content's colours first (`colour.coral`).
+    MemoryError: it does not fit; the message says which size would, tried with `trial`, in place of a `paint` that takes long.
     """
     check_preserve_color(preserve_color)
     there = content.detach().to(where, torch.float32).clamp(0, 1)
@@ -105,5 +107,17 @@ def in_colours(paint: Callable[[Tensor, StyleMix], Tensor], content: Tensor, mix
     if preserve_color == "coral":
         styles = [coral(style, there) for style in styles]
     height, width = content.shape[-2:]
-    painted = paint(there, replace(mix, styles=styles))[..., :height, :width].clamp(0, 1)
+    mix = replace(mix, styles=styles)
+    painted = memory.or_what_fits(
+        lambda: paint(there, mix),
+        lambda side: (trial or paint)(*_smaller(there, mix, side)),
+        [int(share * min(height, width)) for share in memory.SHARES if share * min(height, width) >= 32],
+        f"content: {width} x {height} pixels need more memory than there is; a shorter side of {{fits}} px fits",
+    )[..., :height, :width].clamp(0, 1)
     return (keep_color(painted, there) if preserve_color in (True, "luminance") else painted).to(content.device)
+
+
+def _smaller(content: Tensor, mix: StyleMix, side: int) -> tuple[Tensor, StyleMix]:
+    small = resize(content, side)
+    masks = mix.masks and [resize(mask, tuple(small.shape[-2:])) for mask in mix.masks]
+    return small, replace(mix, masks=masks)

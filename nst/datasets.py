@@ -17,17 +17,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from filelock import FileLock
 from torch import Tensor
 
 from nst import assets
 from nst.arguments import check_choice, check_number, check_whole
+from nst.downloads import fetch
 from nst.images import load_image
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 CACHE = 2**29  # bytes of pictures that one `Crops` keeps
-_OFFLINE_HELP = (
-    "{name}: could not be downloaded from {url}, or is not the file it should be. Any folder of photographs does as well: "
-    "nst.datasets.picture_files(folder); with none at hand, nst.datasets.offline_files()"
+_OTHERWISE = (
+    "Any folder of photographs does as well: nst.datasets.picture_files(folder); with none at hand, nst.datasets.offline_files()"
 )
 
 
@@ -197,14 +198,15 @@ def coco_files(split: str = "val2017") -> list[Path]:
 def _photographs(name: str, archive: Archive, cache: Path) -> list[Path]:
     """The pictures of an archive, fetched and unpacked unless all of them are there."""
     folder = cache / archive.folder
-    if not folder.is_dir() or len(picture_files(folder)) < archive.count:
-        import pooch
 
-        try:
-            packed = pooch.retrieve(archive.url, f"md5:{archive.md5}", Path(archive.url).name, cache)
-        except Exception as error:  # requests, urllib3, pooch and the file system each raise their own
-            raise ConnectionError(_OFFLINE_HELP.format(name=name, url=archive.url)) from error
-        _unpack(Path(packed), cache / Path(archive.folder).parts[0])
+    def is_there() -> bool:
+        return folder.is_dir() and len(picture_files(folder)) >= archive.count
+
+    if not is_there():
+        packed = fetch(name, archive.url, cache / Path(archive.url).name, f"md5:{archive.md5}", _OTHERWISE)
+        with FileLock(cache / f".{folder.name}.lock"):
+            if not is_there():  # another process may have been faster
+                _unpack(packed, cache / Path(archive.folder).parts[0])
     return picture_files(folder)
 
 

@@ -73,8 +73,7 @@ class Decoder(nn.Module):
             layer = metadata["layer"]
             inside = {name: tensors[f"{name}.weight"].shape[1] for name in CONVOLUTIONS if f"{name}.weight" in tensors}
             below = [inside[f"conv{block}_1"] for block in range(1, int(layer[4]))]
-            decoder = cls(layer, inside["conv" + layer[4:]], below)
-            decoder.load_state_dict({k: v.float() for k, v in tensors.items()})
+            decoder = weights.fill(lambda: cls(layer, inside["conv" + layer[4:]], below), tensors)
         except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"{path}: is not a decoder's weights: {error}") from error
         decoder.metadata = metadata

@@ -8,6 +8,7 @@ the style's, and follow the gradient, pixel by pixel:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -144,6 +145,10 @@ class _Search:
         (gradient,) = torch.autograd.grad(parts["total"], picture)
         shown = {k: float(v.detach()) for k, v in parts.items()}
         self.step += 1
+        if not math.isfinite(shown["total"]) and (self.best is None or self.objective.config.optimizer == "adam"):
+            # later on, L-BFGS takes a shorter step
+            parts = ", ".join(f"{k} {v:.4g}" for k, v in shown.items())
+            raise FloatingPointError(f"evaluation {self.step}: the loss is not finite ({parts})")
         if self.best is None or shown["total"] < self.lowest:
             self.best, self.lowest = picture.detach(), shown["total"]
         self.bar.update()
@@ -166,7 +171,7 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, style_weights:
     encoder:  the lite encoder on `nst.device()` if None.
     The best picture seen is returned, also when the run is interrupted (Ctrl-C, Jupyter's stop button): it never diverges.
     ValueError / TypeError: a picture of another shape or dtype, with NaN, or too small for the layers asked for; weights or masks
-    that do not fit.
+    that do not fit. FloatingPointError: a loss that is not finite where a scale begins, or in any step of Adam.
     """
     config = config or GatysConfig.default()
     check_picture(content, "content", one=True)
@@ -179,7 +184,11 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, style_weights:
         first = None if start is None else start.detach().to(content).clamp(0, 1)
         return _search(config, encoder, content, mix, first, callback)
 
-    return in_colours(paint, content, mix, preserve_color, networks.device_of(encoder))
+    def trial(content: Tensor, mix: StyleMix) -> Tensor:  # long enough to fill the history, for a size that is known to fit
+        short = replace(config, scales=1, evaluations=min(config.evaluations, config.history + 2))
+        return _search(short, encoder, content, mix, None, None)
+
+    return in_colours(paint, content, mix, preserve_color, networks.device_of(encoder), trial)
 
 
 def _search(config: GatysConfig, encoder: nn.Module, content: Tensor, mix: StyleMix, x: Tensor | None,

@@ -1,11 +1,13 @@
 """Picture files in, tensors out, and back.
 
-Inside the course a picture is a float32 tensor (1, 3, H, W), RGB, in [0, 1]. Whatever a file holds (a phone's rotated JPEG, a
-transparent PNG, a CMYK print, a 16-bit scan) becomes that here and nowhere else.
+Inside the course a picture is a float32 tensor (1, 3, H, W), sRGB, in [0, 1]. Whatever a file holds (a phone's rotated JPEG in
+colours of its own, a transparent PNG, a CMYK print, a 16-bit scan) becomes that here and nowhere else.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import warnings
 from pathlib import Path
@@ -13,24 +15,28 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 from torch import Tensor
 
 from nst.arguments import check_whole
 from nst.files import written_whole
 
 QUALITY = 92  # of a JPEG
-MAX_PIXELS = 150_000_000  # a larger picture, in the file or enlarged, is taken for a decompression bomb
+MAX_PIXELS = 150_000_000  # a larger picture, in the file or enlarged, is taken for a decompression bomb,
+SMALL_PIXELS = 40_000_000  # and so is one beyond this size
+PIXELS_PER_BYTE = 2_000  # that promises more pixels than this for each byte of its file
 # What is read. Pillow knows more, among them PostScript, which it hands to a program.
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "JPEG2000", "AVIF", "PPM")
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # phones take 108 megapixels; MAX_PIXELS decides
+warnings.filterwarnings("ignore", message="Corrupt EXIF data")  # such a block counts as none
 
 
 def load_image(path: str | os.PathLike, size: int | None = None) -> Tensor:
-    """Read a picture file as float32 (1, 3, H, W), RGB in [0, 1].
+    """Read a picture file as float32 (1, 3, H, W), sRGB in [0, 1].
 
     size: length of the shorter side in pixels; the other follows, so the aspect is kept. None keeps the file's own size.
-    The camera's rotation (EXIF) is applied; transparency is laid on white; palette, grey, CMYK and 16-bit files become RGB.
+    The camera's rotation (EXIF) and the file's colour profile (ICC) are applied; transparency is laid on white; palette, grey,
+    CMYK, Lab and 16-bit files become RGB. A damaged EXIF block or profile counts as none.
     Raises FileNotFoundError, or ValueError naming the file: not a picture, cut short, empty, too large (also once enlarged to
     `size`), or of floating-point or 32-bit pixels, whose range nobody knows.
     """
@@ -44,38 +50,58 @@ def load_image(path: str | os.PathLike, size: int | None = None) -> Tensor:
     try:
         Image.init()
         with Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN]) as image:
-            _scaled(image.size, None)  # looks at the header only: nothing too large is unpacked
-            _scaled(image.size, size)
-            rgb = _as_rgb(ImageOps.exif_transpose(image), image.format)
+            most = min(MAX_PIXELS, max(SMALL_PIXELS, PIXELS_PER_BYTE * path.stat().st_size))
+            _scaled(image.size, None, most)  # looks at the header only: nothing too large is unpacked
+            _scaled(image.size, size, most)
+            image.load()
+            with contextlib.suppress(Exception):  # whatever a damaged EXIF block brings out
+                ImageOps.exif_transpose(image, in_place=True)
+            rgb = _as_rgb(image)
     except Exception as error:  # Pillow's readers raise OSError, SyntaxError, ValueError, struct.error, … on broken files
         reason = "the file is empty" if path.stat().st_size == 0 else error
         raise ValueError(f"{path}: cannot be read as a picture: {reason}") from error
     if size is not None:
         rgb = rgb.resize(_scaled(rgb.size, size), Image.Resampling.LANCZOS)
     pixels = torch.from_numpy(np.array(rgb)).permute(2, 0, 1)[None]  # (1, 3, H, W)
-    return pixels.float().contiguous() / 255  # contiguous: torch.optim.LBFGS takes views
+    # contiguous: torch.optim.LBFGS takes views
+    return pixels.to(torch.float32, memory_format=torch.contiguous_format).div_(255)
 
 
-def _scaled(sides: tuple[int, int], size: int | None) -> tuple[int, int]:
-    """Both sides where the shorter one becomes `size`. ValueError: too large."""
+def _scaled(sides: tuple[int, int], size: int | None, most: int = MAX_PIXELS) -> tuple[int, int]:
+    """Both sides where the shorter one becomes `size`. ValueError: more than `most` pixels."""
     scale = 1 if size is None else size / min(sides)
     a, b = (max(1, round(n * scale)) for n in sides)
-    if a * b > MAX_PIXELS:
-        raise ValueError(f"its {a} x {b} pixels are more than the {MAX_PIXELS:,} allowed (a decompression bomb?)")
+    if a * b > most:
+        raise ValueError(f"its {a} x {b} pixels are more than the {most:,} allowed (a decompression bomb?)")
     return a, b
 
 
-def _as_rgb(image: Image.Image, format: str | None) -> Image.Image:
-    """Any Pillow mode as 8-bit RGB; transparent parts show white. format: the file's."""
-    if image.mode == "F" or image.mode == "I" and format not in ("PNG", "PPM"):  # of those two old Pillows have 16 bits as I
+def _as_rgb(image: Image.Image) -> Image.Image:
+    """Any Pillow mode as 8-bit sRGB; transparent parts show white."""
+    profile = image.info.get("icc_profile")
+    if image.mode == "F" or image.mode == "I" and image.format not in ("PNG", "PPM"):  # old Pillows have their 16 bits as I
         kind = "floating-point" if image.mode == "F" else "32-bit"
         raise ValueError(f"it holds {kind} pixels of unknown range; convert it to an 8- or 16-bit picture first")
     if image.mode.startswith("I"):
         image = _eight_bits(image)
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image.convert("RGB")
+    seen = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
+    rgb = _as_srgb(image, profile)
+    if seen is not None:
+        white = Image.new("RGB", rgb.size, "white")
+        white.paste(rgb, mask=seen)
+        return white
+    return rgb
+
+
+def _as_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """8-bit pixels of any mode in sRGB, without their transparency; profile: what their numbers mean, None: nobody says."""
+    grey = image.mode in ("1", "L", "LA")
+    plain = image if image.mode in ("CMYK", "LAB") else image.convert("L" if grey else "RGB")
+    try:
+        meaning = ImageCms.createProfile("LAB") if plain.mode == "LAB" else ImageCms.ImageCmsProfile(io.BytesIO(profile or b""))
+        return ImageCms.profileToProfile(plain, meaning, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ImportError):  # no profile, a damaged one, or one for other pixels; no Little CMS
+        return plain.convert("RGB")
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

@@ -53,7 +53,15 @@ def random_state_kept() -> Iterator[None]:
 
 
 def seed(number: int = 0) -> None:
-    """Make the random numbers of Python, NumPy and torch repeat themselves."""
+    """Make the random numbers of Python, NumPy and torch repeat themselves.
+
+    On the CPU the same seed then gives the same bytes, on the same machine with the same packages and number of threads: each
+    method's picture, and each step of a training. On a GPU sums are added in whatever order they are ready: runs differ in the last
+    digits, which a long search or training makes visible. To switch that off, at some cost in speed: the environment variable
+    CUBLAS_WORKSPACE_CONFIG=:4096:8 before Python starts, and `torch.use_deterministic_algorithms(True, warn_only=True)`, which
+    names the operations that have no other way (the gradient of reflection padding, some resizing). TF32, where it is on, rounds
+    otherwise than the CPU does, but always alike.
+    """
     random.seed(number)
     np.random.seed(number % 2**32)
     torch.manual_seed(number)
@@ -91,11 +99,15 @@ def no_progress() -> Iterator[None]:
         _hidden.reset(before)
 
 
-def progress(total: int, description: str) -> tqdm:
-    """A progress bar of `total` steps, as text or as a widget, as the place can show. NST_PROGRESS=0 switches all of them off."""
+def progress(total: int, description: str, **look) -> tqdm:
+    """A progress bar of `total` steps, as text or as a widget, as the place can show. NST_PROGRESS=0 switches all of them off.
+
+    look: tqdm's further settings, such as `unit`.
+    """
     from tqdm.auto import tqdm
 
     class Bar(tqdm):
         monitor_interval = 0  # else tqdm keeps a thread of its own from the first bar on
 
-    return Bar(total=total, desc=description, leave=False, disable=_hidden.get() or os.environ.get("NST_PROGRESS") == "0")
+    hidden = _hidden.get() or os.environ.get("NST_PROGRESS") == "0"
+    return Bar(total=total, desc=description, leave=False, disable=hidden, **look)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import math
 import os
 import time
@@ -23,6 +24,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from nst import interrupts, memory
 from nst.arguments import check_choice, check_number, check_whole, missing
 from nst.checkpoints import Checkpoints, latest, recorded
 from nst.datasets import Batch
@@ -90,10 +92,13 @@ def train(model: nn.Module, encoder: nn.Module, loss: Loss, data: Data, config: 
               say what they are in `identity`, JSON values by name; where they have none, their name counts.
     callback: called after each step, on the first process, with (step, losses, model), the step counted from 1; see `samples`.
     A step whose loss is finite and whose gradient is not leaves the model as it is.
-    Raises FloatingPointError at a loss that is not finite, naming the step, its pictures and the last checkpoint;
+    With a folder, Ctrl-C and SIGTERM let the step end, save a checkpoint and then leave; the second one leaves at once.
+    Raises FloatingPointError at pictures, a loss or weights that are not finite, naming the step, its pictures and the last
+    checkpoint; MemoryError where a step does not fit, with a `batch_size` that would; OSError where a checkpoint cannot be written;
     ValueError where the folder holds the checkpoints of another run.
     """
-    with _accelerator(config, folder) as (accelerator, config), random_state_kept():
+    holding = interrupts.held() if folder is not None else contextlib.nullcontext([])
+    with holding as asked, _accelerator(config, folder) as (accelerator, config), random_state_kept():
         optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
         wrapped, optimizer = accelerator.prepare(model.train().to(memory_format=torch.channels_last), optimizer)
         frozen = copy.deepcopy(encoder).requires_grad_(False).eval()
@@ -106,16 +111,25 @@ def train(model: nn.Module, encoder: nn.Module, loss: Loss, data: Data, config: 
                 torch.manual_seed(config.seed + 1_000_003 * (step * accelerator.num_processes + accelerator.process_index))
                 for group in optimizer.param_groups:
                     group["lr"] = config.learning_rate_at(step)
-                shown = _step(wrapped, watching, loss, batches, step, optimizer, accelerator, config.clip)
-                if not all(map(math.isfinite, shown.values())):
-                    raise FloatingPointError(_not_finite(step, shown, batches, checkpoints))
+                shown = memory.or_what_fits(
+                    functools.partial(_step, wrapped, watching, loss, batches, step, optimizer, accelerator, config.clip),
+                    lambda size: _trial(model, frozen, loss, batches[0].to(accelerator.device), size, step),  # noqa: B023
+                    range(config.batch_size - 1, 0, -1),
+                    f"step {step + 1}: batch_size={config.batch_size} needs more memory than there is; {{fits}} would fit",
+                )
+                if wrong := _not_finite(shown, batches, model):
+                    last = latest(checkpoints.folder) if checkpoints else None
+                    raise FloatingPointError(f"step {step + 1}: {wrong}; the last good checkpoint: {last or 'none'}")
                 trace.append(shown)
                 _tell(bar, trace)
-                if checkpoints and (len(trace) % config.save_every == 0 or len(trace) == config.steps):
+                leaving = bool(checkpoints) and _any_process(asked, accelerator)
+                if checkpoints and (leaving or len(trace) % config.save_every == 0 or len(trace) == config.steps):
                     checkpoints.save(trace)
                 if callback and accelerator.is_main_process:
                     callback(len(trace), shown, model)
                     model.train()
+                if leaving:
+                    break  # and the signal takes effect
         finally:
             model.eval()
             if bar is not None:
@@ -225,11 +239,31 @@ def _mean_over_processes(parts: Parts, accelerator: Accelerator) -> dict[str, fl
     return dict(zip(parts, values.tolist(), strict=True))
 
 
-def _not_finite(step: int, shown: dict[str, float], batches: list[Batch], checkpoints: Checkpoints | None) -> str:
-    parts = ", ".join(f"{k} {v:.4g}" for k, v in shown.items())
-    files = ", ".join(name for batch in batches for name in batch.files)
-    last = latest(checkpoints.folder) if checkpoints else None
-    return f"step {step + 1}: the loss is not finite ({parts}); its pictures: {files}; the last good checkpoint: {last or 'none'}"
+def _not_finite(shown: dict[str, float], batches: list[Batch], model: nn.Module) -> str:
+    """What is not finite after a step: its pictures, its loss or the weights; "" where all is well."""
+    files = "its pictures: " + ", ".join(name for batch in batches for name in batch.files)
+    for pictures in (p for batch in batches for p in (batch.content, batch.style) if p is not None):
+        if not torch.isfinite(pictures).all():
+            return f"its pictures are not finite; {files}"
+    values = {k: v for k, v in model.state_dict().items() if v.is_floating_point()}
+    finite = torch.stack([torch.isfinite(v).all() for v in values.values()]).tolist()
+    if bad := [name for name, good in zip(values, finite, strict=True) if not good]:
+        return f"the weights are not finite ({', '.join(bad[:3])}{', …' if bad[3:] else ''}); {files}"
+    if not all(map(math.isfinite, shown.values())):
+        return f"the loss is not finite ({', '.join(f'{k} {v:.4g}' for k, v in shown.items())}); {files}"
+    return ""
+
+
+def _any_process(asked: list[int], accelerator: Accelerator) -> bool:
+    """Has any process been asked to leave? They save together, or wait for each other for ever."""
+    return bool(accelerator.reduce(torch.tensor(float(len(asked)), device=accelerator.device)))
+
+
+def _trial(model: nn.Module, encoder: nn.Module, loss: Loss, batch: Batch, size: int, step: int) -> None:
+    """Loss and gradient of a part of a batch: is there memory for so many pictures?"""
+    model.zero_grad()
+    part = batch._replace(content=batch.content[:size], style=None if batch.style is None else batch.style[:size])
+    sum(loss(model, encoder, part, step).values()).backward()
 
 
 def _precision(wanted: str) -> str:

@@ -151,12 +151,11 @@ def load_style(which: str | os.PathLike) -> TransformerNet:
         raise unknown("style", which, shipped, also="a file, or ")
     path = style_file(which) if which in shipped else Path(which)
     tensors, metadata = _read_checkpoint(path) if path.suffix in (".pth", ".pt") else weights.read(path, "transformer_net")
-    tensors = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
     try:
-        # the width as the tensors have it: nothing is allocated because a header says so
-        net = TransformerNet(len(tensors["model.0.block.1.bias"]), metadata["norm"], metadata["upsampling"])
-        net.load_state_dict({k: v for k, v in tensors.items() if not k.startswith(WEAK)})
-        net.weak = {k.removeprefix(WEAK): v for k, v in tensors.items() if k.startswith(WEAK)}
+        width = len(tensors["model.0.block.1.bias"])  # as the tensors have it, whatever the header says
+        strong = {k: v for k, v in tensors.items() if not k.startswith(WEAK)}
+        net = weights.fill(lambda: TransformerNet(width, metadata["norm"], metadata["upsampling"]), strong)
+        net.weak = {k.removeprefix(WEAK): weights.copied(k, v) for k, v in tensors.items() if k.startswith(WEAK)}
         known = dict(net.named_parameters())
         if wrong := [k for k, v in net.weak.items() if k not in known or known[k].shape != v.shape]:
             raise ValueError(f"{WEAK}{wrong[0]} has no place in it")

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from nst import assets, weights
 from nst.arguments import check_choice, unknown
+from nst.downloads import fetch
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # RGB in [0, 1], as torchvision states them
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -33,7 +34,7 @@ WIDTHS = {"imagenet": (64, 128, 256, 512, 512), "lite": (64, 128, 256, 128, 128)
 LITE_RANKS = {"conv1_2": 16, "conv2_1": 32, "conv2_2": 48, "conv3_1": 64, "conv3_2": 64, "conv3_3": 48, "conv3_4": 48}
 FEATURES_INDEX = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28)  # of those convolutions in torchvision's vgg19().features
 IMAGENET_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
-IMAGENET_SHA256_PREFIX = "dcbb9e9d"  # all that torchvision states of the file's digest
+IMAGENET_SHA256 = "dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44"  # torchvision states the first eight digits
 PADDINGS = ("zeros", "reflect", "replicate")
 POOLINGS = ("max", "average")
 
@@ -92,8 +93,9 @@ class VGG19(nn.Module):
                 conv = nn.Conv2d(channels, width, 3, padding=1, padding_mode=padding)
             self.add_module(name, conv)
             channels = width
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+        # on the CPU even where the weights are on "meta" (`weights.fill`): no file has these two
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN, device="cpu").view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD, device="cpu").view(1, 3, 1, 1), persistent=False)
 
     @classmethod
     def load(cls, which: str | os.PathLike = "lite", padding: str | None = None, pooling: str = "max") -> VGG19:
@@ -106,18 +108,17 @@ class VGG19(nn.Module):
         """
         path = _file(which)
         tensors, metadata = read_torchvision(path) if path.suffix in (".pth", ".pt") else weights.read(path, "vgg19")
-        ranks = {name: len(tensors[f"{name}.0.weight"]) for name in CONVOLUTIONS if f"{name}.0.weight" in tensors}
+        ranks = {name: tensors[f"{name}.0.weight"].shape[:1].numel() for name in CONVOLUTIONS if f"{name}.0.weight" in tensors}
         last = {name: f"{name}.1" if name in ranks else name for name in CONVOLUTIONS}  # the module with the bias
         needed = [f"{module}.{kind}" for module in last.values() for kind in ("weight", "bias")]
         missing = [name for name in needed if name not in tensors]
         if missing:
             raise ValueError(f"{path}: is not a VGG-19 up to conv5_1: it lacks {missing[0]}")
-        widths = tuple(len(tensors[f"{last[f'conv{block}_1']}.bias"]) for block in range(1, 6))
         check_choice(f"{path}: its padding", own := metadata.get("padding", "zeros"), PADDINGS)
-        encoder = cls(widths, padding or own, pooling, ranks)
         try:
-            encoder.load_state_dict({k: v.float() for k, v in tensors.items()})
-        except RuntimeError as error:
+            widths = tuple(len(tensors[f"{last[f'conv{block}_1']}.bias"]) for block in range(1, 6))
+            encoder = weights.fill(lambda: cls(widths, padding or own, pooling, ranks), tensors)
+        except (TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"{path}: is not a VGG-19 up to conv5_1: {error}") from error
         encoder.metadata = metadata
         return encoder.eval().requires_grad_(False)
@@ -306,17 +307,10 @@ def imagenet_file() -> Path:
 def _checkpoint(folder: Path) -> Path:
     """torchvision's file, checked, in `folder`: it is downloaded unless somebody has put it there."""
     file = folder / Path(IMAGENET_URL).name
-    if not file.is_file():
-        try:
-            torch.hub.download_url_to_file(IMAGENET_URL, str(file), hash_prefix=IMAGENET_SHA256_PREFIX)
-        except (OSError, RuntimeError) as error:  # no network; a wrong digest
-            raise ConnectionError(
-                f"VGG-19 could not be downloaded ({error}). Save {IMAGENET_URL} as {file}, or use the encoder that ships here: "
-                'VGG19.load("lite").'
-            ) from error
-    if not weights.sha256(file).startswith(IMAGENET_SHA256_PREFIX):
-        raise ValueError(f"{file}: its SHA-256 does not begin with {IMAGENET_SHA256_PREFIX}; delete it and try again")
-    return file
+    otherwise = f'Save that file as {file}, or use the encoder that ships here: VGG19.load("lite").'
+    if file.is_file() and weights.sha256(file) != IMAGENET_SHA256:
+        raise ValueError(f"{file}: its SHA-256 is not {IMAGENET_SHA256}; delete it and try again")
+    return fetch("VGG-19", IMAGENET_URL, file, f"sha256:{IMAGENET_SHA256}", otherwise)
 
 
 def _reduce(checkpoint: Path, reduced: Path) -> None:

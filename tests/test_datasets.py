@@ -17,7 +17,7 @@ import pytest
 import torch
 
 import nst
-from nst import datasets
+from nst import datasets, downloads
 from nst.datasets import Archive, Crops, Pairs, coco_files, imagenette_files, offline_files, picture_files
 
 
@@ -152,6 +152,7 @@ def test_coco_is_checked_unpacked_and_kept(folder: Path, tmp_path_factory: pytes
     monkeypatch.setenv("NST_CACHE", str(cache))
     here = Archive(f"http://127.0.0.1:{server.server_port}/val2017.zip", "0" * 32, "val2017", 3)
     monkeypatch.setattr(datasets, "COCO", {"val2017": here})
+    monkeypatch.setattr(downloads, "PAUSE", 0)
     with pytest.raises(ConnectionError, match="COCO val2017: could not be downloaded.*picture_files"):
         coco_files("val2017")  # not the file that the digest promises
     monkeypatch.setattr(datasets, "COCO", {"val2017": here._replace(md5=hashlib.md5(archive.read_bytes()).hexdigest())})
@@ -161,7 +162,7 @@ def test_coco_is_checked_unpacked_and_kept(folder: Path, tmp_path_factory: pytes
     server.shutdown()
     server.server_close()
     assert len(coco_files("val2017")) == 3  # from the cache
-    assert sorted(p.name for p in (cache / "coco").iterdir()) == ["val2017", "val2017.zip"]
+    assert sorted(p.name for p in (cache / "coco").glob("[!.]*")) == ["val2017", "val2017.zip"]
     with pytest.raises(ValueError, match="split='test': expected one of val2017"):
         coco_files("test")
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 import nst
 from nst import gatys, losses, runtime
@@ -295,3 +296,29 @@ def test_colours_are_kept(how: str):
         return float((picture[:, 0] - picture[:, 2]).mean())
 
     assert abs(tint(kept) - tint(content)) < 0.5 * abs(tint(plain) - tint(content))
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_a_loss_that_is_not_finite_is_said_at_its_evaluation(optimizer: str):
+    """From the first one on; and later in Adam, which would go on with NaN. L-BFGS then only takes a shorter step."""
+    content, style = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)
+
+    class Breaking(nn.Module):
+        def __init__(self, after: int):
+            super().__init__()
+            self.left, self.encoder = after, nst.VGG19((2, 2, 2, 2, 2))
+            self.requires_grad_(False)
+
+        def forward(self, picture, layers):
+            self.left -= picture.requires_grad
+            found = self.encoder(picture, layers)
+            return found if self.left >= 0 else {k: v * float("nan") for k, v in found.items()}
+
+    config = GatysConfig.default(optimizer=optimizer, evaluations=8, scales=1)
+    with pytest.raises(FloatingPointError, match=r"^evaluation 1: the loss is not finite \(total nan, content nan"):
+        gatys.stylize(content, style, config=config, encoder=Breaking(0))
+    if optimizer == "adam":
+        with pytest.raises(FloatingPointError, match="^evaluation 4: "):
+            gatys.stylize(content, style, config=config, encoder=Breaking(3))
+    else:
+        assert gatys.stylize(content, style, config=config, encoder=Breaking(3)).isfinite().all()

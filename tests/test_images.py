@@ -9,7 +9,7 @@ import zlib
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageCms, features
 
 from nst import images
 from nst.images import check_picture, load_image, resize, save_image
@@ -42,12 +42,117 @@ def test_a_senseless_size_is_refused(tmp_path, photo, size):
         load_image(tmp_path / "a.png", size)
 
 
-def test_the_cameras_rotation_is_applied(tmp_path, photo):
-    exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was turned: show the picture rotated by 90 degrees
-    Image.fromarray(photo).save(tmp_path / "a.png", exif=exif)
-    loaded = load_image(tmp_path / "a.png")
-    assert np.array_equal((loaded[0].permute(1, 2, 0) * 255).round().numpy(), np.rot90(photo, -1))
+# What to do with the stored rows and columns so that the picture stands upright: EXIF 2.3, tag 0x0112.
+UPRIGHT = {
+    1: lambda x: x, 2: np.fliplr, 3: lambda x: np.rot90(x, 2), 4: np.flipud, 5: lambda x: x.swapaxes(0, 1),
+    6: lambda x: np.rot90(x, -1), 7: lambda x: np.rot90(x, 2).swapaxes(0, 1), 8: np.rot90,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "webp", "jpg"])
+@pytest.mark.parametrize("orientation", UPRIGHT)
+def test_the_cameras_rotation_is_applied(tmp_path, photo, orientation, suffix):
+    exif, path = Image.Exif(), tmp_path / f"a.{suffix}"
+    exif[0x0112] = orientation
+    Image.fromarray(photo).save(path, exif=exif, **({"lossless": True} if suffix == "webp" else {}))
+    pixels = np.asarray(Image.open(path)) if suffix == "jpg" else photo  # (Pillow itself turns a TIFF)
+    loaded = (load_image(path)[0].permute(1, 2, 0) * 255).round().numpy()
+    assert np.array_equal(loaded, UPRIGHT[orientation](pixels))
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+def test_a_damaged_exif_block_is_none(tmp_path, photo):
+    for k, block in enumerate((b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\x01\x12", b"nonsense")):
+        Image.fromarray(photo).save(tmp_path / f"{k}.png", exif=block)
+        assert np.array_equal((load_image(tmp_path / f"{k}.png")[0].permute(1, 2, 0) * 255).round().numpy(), photo)
+
+
+# --- colour profiles --------------------------------------------------------------------------------------------------------------
+
+WHITE = np.array([0.9642, 1.0, 0.8249])  # D50, the white of every ICC profile
+# Columns: red, green and blue in XYZ, adapted to D50. Display P3's (a phone's) and sRGB's, as their profiles state them.
+P3 = np.array([[0.51512, 0.29198, 0.15710], [0.24120, 0.69225, 0.06657], [-0.00105, 0.04189, 0.78407]])
+SRGB = np.array([[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.71410]])
+
+
+def icc_profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
+    """An ICC profile, version 2: header, table of tags, tags."""
+    fixed = (b"mntr" + space + b"XYZ " + bytes(12) + b"acsp" + bytes(28) + s15(*WHITE)).ljust(116, b"\0")
+    table, content, at = struct.pack(">I", len(tags)), b"", 132 + 12 * len(tags)
+    for name, tag in tags.items():
+        tag = tag.ljust(-(-len(tag) // 4) * 4, b"\0")
+        table += name + struct.pack(">II", at + len(content), len(tag))
+        content += tag
+    return struct.pack(">I4s4s", at + len(content), b"none", b"\x02\x40\0\0") + fixed + table + content
+
+
+def s15(*values: float) -> bytes:
+    return struct.pack(f">{len(values)}i", *(round(65536 * v) for v in values))
+
+
+def matrix_profile(primaries: np.ndarray, gamma: float) -> bytes:
+    curve = b"curv" + bytes(4) + struct.pack(">IH", 1, round(256 * gamma))
+    colours = {name: b"XYZ " + bytes(4) + s15(*column) for name, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), primaries.T)}
+    curves = dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve)
+    return icc_profile(b"RGB ", {b"wtpt": b"XYZ " + bytes(4) + s15(*WHITE), **colours, **curves})
+
+
+def grey_profile(gamma: float) -> bytes:
+    curve = b"curv" + bytes(4) + struct.pack(">IH", 1, round(256 * gamma))
+    return icc_profile(b"GRAY", {b"wtpt": b"XYZ " + bytes(4) + s15(*WHITE), b"kTRC": curve})
+
+
+def as_srgb(linear: np.ndarray) -> np.ndarray:
+    """IEC 61966-2-1: linear light as 8-bit numbers."""
+    linear = linear.clip(0, 1)
+    return 255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+needs_lcms = pytest.mark.skipif(not features.check("littlecms2"), reason="this Pillow has no Little CMS")
+
+
+@needs_lcms
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "webp"])
+def test_a_phones_colours_become_srgb(tmp_path, photo, suffix):
+    path = tmp_path / f"a.{suffix}"
+    options = {"lossless": True} if suffix == "webp" else {"quality": 100, "subsampling": 0} if suffix == "jpg" else {}
+    Image.fromarray(photo // 2 + 50).save(path, icc_profile=matrix_profile(P3, 2.2), **options)
+    stored = np.asarray(Image.open(path)).astype(float)
+    expected = as_srgb((stored / 255) ** 2.2 @ (np.linalg.inv(SRGB) @ P3).T)
+    loaded = load_image(path)[0].permute(1, 2, 0).numpy() * 255
+    assert np.abs(loaded - expected).max() < 2 < np.abs(loaded - stored).max()
+
+
+@needs_lcms
+@pytest.mark.parametrize("mode", ["L", "LA", "1"])
+def test_a_grey_profile_and_transparency(tmp_path, photo, mode):
+    Image.fromarray(photo).convert("L").convert(mode).save(tmp_path / "a.png", icc_profile=grey_profile(1.0))
+    stored = np.asarray(Image.open(tmp_path / "a.png").convert("L")).astype(float)
+    assert np.abs(load_image(tmp_path / "a.png")[0, 1].numpy() * 255 - as_srgb(stored / 255)).max() < 2
+    rgba = np.dstack([photo, np.full(photo.shape[:2], 51, np.uint8)])
+    Image.fromarray(rgba).save(tmp_path / "b.png", icc_profile=matrix_profile(P3, 2.2))
+    inside = as_srgb((photo / 255.0) ** 2.2 @ (np.linalg.inv(SRGB) @ P3).T)
+    loaded = load_image(tmp_path / "b.png")[0].permute(1, 2, 0).numpy() * 255
+    assert np.abs(loaded - (0.2 * inside + 0.8 * 255)).max() < 2  # a fifth of the colour on white
+
+
+def test_a_profile_that_says_nothing_changes_nothing(tmp_path, photo):
+    """sRGB itself; a damaged one; one for other pixels."""
+    wrong = {"srgb": ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), "cut": matrix_profile(P3, 2.2)[:200],
+             "grey": grey_profile(1.0), "text": b"no profile"}  # fmt: skip
+    for name, profile in wrong.items():
+        Image.fromarray(photo).save(tmp_path / f"{name}.png", icc_profile=profile)
+        assert np.abs((load_image(tmp_path / f"{name}.png")[0].permute(1, 2, 0) * 255).numpy() - photo).max() < 1.5, name
+
+
+@needs_lcms
+def test_lab_is_cie_lab(tmp_path):
+    """L* a* b* of a mid grey and of sRGB's red, by the CIE's formula: 53.39 (D50), and 54.29, 80.81, 69.89."""
+    lab = Image.new("LAB", (2, 1))
+    lab.putdata([(round(53.39 * 2.55), 128, 128), (round(54.29 * 2.55), 128 + 81, 128 + 70)])
+    lab.save(tmp_path / "a.tif")
+    loaded = load_image(tmp_path / "a.tif")[0, :, 0].T * 255
+    assert torch.allclose(loaded, torch.tensor([[127.0] * 3, [255.0, 0, 0]]), atol=6)  # steps of 1/255 in L* and of 1 in a*, b*
 
 
 def test_transparency_is_laid_on_white(tmp_path):
@@ -71,16 +176,35 @@ def test_a_transparent_palette_is_laid_on_white(tmp_path):
     assert load_image(tmp_path / "a.png")[0, :, 0].T.tolist() == [[1, 0, 0], [1, 1, 1]]
 
 
-@pytest.mark.parametrize(
-    "mode, suffix", [("L", "png"), ("1", "png"), ("P", "png"), ("CMYK", "jpg"), ("YCbCr", "jpg"), ("RGB", "webp"), ("P", "gif")]
-)
-def test_other_modes_become_rgb(tmp_path, photo, mode, suffix):
-    path = tmp_path / f"a.{suffix}"
-    Image.fromarray(photo).convert(mode).save(path)
-    loaded = load_image(path)
-    expected = np.asarray(Image.open(path).convert("RGB"))
-    assert loaded.shape == (1, 3, 30, 40)
-    assert np.array_equal((loaded[0].permute(1, 2, 0) * 255).round().numpy(), expected)
+# Every mode that Pillow has; the oracle is its own conversion to RGB, and white below what is transparent.
+MODES = ["1", "L", "P", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV", "I", "F", "LA", "PA", "RGBX", "RGBa", "La", "I;16", "I;16L",
+         "I;16B", "I;16N"]  # fmt: skip
+SUFFIXES = ["png", "jpg", "webp", "gif", "bmp", "tif", "jp2", "ppm", "avif"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_mode_in_every_format_that_holds_it(tmp_path, photo, mode):
+    saved = 0
+    for path in [tmp_path / f"a.{suffix}" for suffix in SUFFIXES]:
+        try:
+            through = {"La": "LA", "RGBa": "RGBA", "PA": "P"}.get(mode, "L" if mode[0] in "IF" else "RGB")
+            Image.fromarray(photo).convert("L" if through == "LA" else "RGB").convert(through).convert(mode).save(path)
+            stored = Image.open(path)
+            stored.load()
+        except (OSError, ValueError, KeyError):
+            continue  # this format has no such mode, or this Pillow no such format
+        saved += 1
+        if stored.mode in ("I", "F") and path.suffix == ".tif" or stored.mode == "F":
+            with pytest.raises(ValueError, match=rf"a\{path.suffix}.*of unknown range"):
+                load_image(path)
+        elif stored.mode != "LAB" and not stored.mode.startswith("I"):
+            rgba = np.asarray(stored.convert("RGBA")).astype(float)
+            expected = 255 + (rgba[..., :3] - 255) * rgba[..., 3:] / 255
+            loaded = load_image(path)
+            assert loaded.shape == (1, 3, 30, 40) and np.abs(loaded[0].permute(1, 2, 0).numpy() * 255 - expected).max() <= 1, path
+        else:
+            assert load_image(path).isfinite().all()
+    assert saved or mode in ("La", "RGBa", "HSV", "I;16N")
 
 
 def test_sixteen_bits_are_scaled_not_clipped(tmp_path):
@@ -133,11 +257,24 @@ def test_postscript_is_not_executed(tmp_path, monkeypatch):
 def test_an_enlargement_bomb_is_refused(tmp_path):
     """A strip of one pixel by 3,000 would be 64 x 192,000 at size=64; a longer one fills any memory."""
     Image.new("L", (1, 30_000)).save(tmp_path / "strip.png")
-    with pytest.raises(ValueError, match=r"strip\.png.*256 x 7680000 pixels are more"):
+    with pytest.raises(ValueError, match=r"strip\.png.*256 x 7680000 pixels are more than the 40,000,000 allowed"):
         load_image(tmp_path / "strip.png", 256)
     assert load_image(tmp_path / "strip.png").shape == (1, 3, 30_000, 1)
-    with pytest.raises(ValueError, match="pixels are more"):
+    with pytest.raises(ValueError, match="pixels are more than the 150,000,000"):
         resize(torch.rand(1, 3, 30_000, 1), 256)
+
+
+def test_a_small_file_may_not_promise_a_large_picture(tmp_path, photo, monkeypatch):
+    """A GIF of a hundred bytes whose header says 60,000 x 60,000 would be unpacked; a camera's 100 megapixels weigh megabytes."""
+    Image.fromarray(photo).save(tmp_path / "bomb.gif")
+    content = bytearray((tmp_path / "bomb.gif").read_bytes())
+    content[6:10] = struct.pack("<HH", 9000, 9000)
+    (tmp_path / "bomb.gif").write_bytes(content)
+    with pytest.raises(ValueError, match=r"bomb\.gif.*9000 x 9000 pixels are more than the 40,000,000"):
+        load_image(tmp_path / "bomb.gif")
+    monkeypatch.setattr(images, "SMALL_PIXELS", 100)
+    Image.fromarray(photo).save(tmp_path / "photo.png")  # 1,200 pixels: more than a hundred, fewer than 2,000 for each byte
+    assert load_image(tmp_path / "photo.png").shape == (1, 3, 30, 40)
 
 
 def test_reading_in_threads_leaves_the_warnings_as_they_are(tmp_path, photo):

@@ -32,6 +32,15 @@ def test_the_two_have_the_same_links():
     assert links(CHINESE) == links(ENGLISH)
 
 
+def test_every_place_that_a_download_comes_from_is_named():
+    sources = [*(TOP / "nst").rglob("*.py"), TOP / "data" / "pictures" / "catalogue.json"]
+    hosts = {host for file in sources for host in re.findall(r'"https?://([\w.-]+)/', file.read_text(encoding="utf-8"))}
+    hosts.discard("www.w3.org")  # SVG's name, not an address
+    assert len(hosts) >= 4
+    for text in (ENGLISH, CHINESE):
+        assert {host for host in hosts if host not in text} == set()
+
+
 def test_lesson_tables_have_the_same_times():
     english = re.findall(r"^\| \[(\d\d) .*\| (\d+) min \| (\d+) s \|$", ENGLISH, flags=re.MULTILINE)
     assert english == re.findall(r"^\| \[(\d\d) .*\| (\d+) 分钟 \| (\d+) 秒 \|$", CHINESE, flags=re.MULTILINE)

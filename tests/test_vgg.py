@@ -2,6 +2,7 @@
 
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -161,17 +162,16 @@ def test_saved_and_loaded_is_the_same(tmp_path, lite):
 def test_the_real_checkpoint_is_reduced_once_and_its_digest_kept(tmp_path, monkeypatch, checkpoint, torchvision_vgg):
     digest = weights.sha256(checkpoint)
     monkeypatch.setenv("NST_CACHE", str(tmp_path))
-    monkeypatch.setattr(vgg, "IMAGENET_SHA256_PREFIX", digest[:8])
+    monkeypatch.setattr(vgg, "IMAGENET_SHA256", digest)
     calls = []
 
-    def download(url, file, hash_prefix):
-        calls.append((url, hash_prefix))
-        with open(file, "wb") as out:
-            out.write(checkpoint.read_bytes())
+    def download(self, url, file, pooch):
+        calls.append(url)
+        Path(file).write_bytes(checkpoint.read_bytes())
 
-    monkeypatch.setattr(torch.hub, "download_url_to_file", download)
+    monkeypatch.setattr("pooch.HTTPDownloader.__call__", download)
     first, second = VGG19.load("imagenet"), VGG19.load("imagenet")
-    assert calls == [(vgg.IMAGENET_URL, digest[:8])]
+    assert calls == [vgg.IMAGENET_URL]
     assert [p.name for p in (tmp_path / "weights").iterdir() if p.suffix != ".lock"] == ["vgg19_imagenet.safetensors"]
     assert second.metadata["source_sha256"] == digest and second.padding == "zeros"
     assert torch.equal(first.conv5_1.weight, torchvision_vgg.features[28].weight)
@@ -180,7 +180,7 @@ def test_the_real_checkpoint_is_reduced_once_and_its_digest_kept(tmp_path, monke
 def test_two_processes_reduce_the_checkpoint_once(tmp_path, monkeypatch, checkpoint):
     """Threads stand for processes: the lock is on a file, and knows no difference."""
     monkeypatch.setenv("NST_CACHE", str(tmp_path))
-    monkeypatch.setattr(vgg, "IMAGENET_SHA256_PREFIX", weights.sha256(checkpoint)[:8])
+    monkeypatch.setattr(vgg, "IMAGENET_SHA256", weights.sha256(checkpoint))
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / "vgg19-dcbb9e9d.pth").write_bytes(checkpoint.read_bytes())
     with ThreadPoolExecutor(4) as pool:
@@ -193,7 +193,7 @@ def test_a_checkpoint_is_checked_before_it_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "read_pth", lambda path: pytest.fail("read before it was checked"))
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / "vgg19-dcbb9e9d.pth").write_bytes(b"something else")
-    with pytest.raises(ValueError, match="does not begin with dcbb9e9d"):
+    with pytest.raises(ValueError, match="is not dcbb9e9d"):
         VGG19.load("imagenet")
 
 
@@ -224,7 +224,7 @@ def test_a_checkpoint_of_another_digest_is_refused(tmp_path, monkeypatch, checkp
     monkeypatch.setenv("NST_CACHE", str(tmp_path))
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / "vgg19-dcbb9e9d.pth").write_bytes(checkpoint.read_bytes())
-    with pytest.raises(ValueError, match="does not begin with dcbb9e9d"):
+    with pytest.raises(ValueError, match="is not dcbb9e9d"):
         VGG19.load("imagenet")
 
 
@@ -234,7 +234,7 @@ def test_without_a_network_the_error_says_what_to_do(tmp_path, monkeypatch):
     def refuse(*args, **kwargs):
         raise OSError("no route to host")
 
-    monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
+    monkeypatch.setattr("requests.get", refuse)
     with pytest.raises(ConnectionError, match=r"vgg19-dcbb9e9d\.pth.*VGG19\.load\(\"lite\"\)"):
         VGG19.load("imagenet")
 

@@ -31,11 +31,27 @@ def call(*command: str | Path, cwd: Path) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
+def built(folder: Path) -> Path:
+    """The project's wheel, made in this folder."""
     call(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, TOP, cwd=folder)
     return next(folder.glob("*.whl"))
+
+
+def installed(wheel: Path, home: Path) -> tuple[Path, dict[str, str]]:
+    """A new environment `home` with the wheel and, lent, everything else that is installed here: its Python, and its folders."""
+    call(sys.executable, "-m", "venv", "--without-pip", home, cwd=home.parent)
+    places = sysconfig.get_paths("venv", vars={"base": str(home), "platbase": str(home), "installed_base": str(home)})
+    python = Path(places["scripts"]) / Path(sys.executable).name
+    call(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel, cwd=home.parent)
+    # A plain line in a .pth file does not run the .pth files of the folder that it names, so an editable install of nst there stays
+    # out of sight.
+    (Path(places["purelib"]) / "lent.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
+    return python, places
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.mark.slow
@@ -51,13 +67,7 @@ def test_wheel_holds_the_pictures_and_the_weights(wheel: Path):
 @pytest.mark.slow
 def test_wheel_stylises_outside_the_clone(wheel: Path, tmp_path: Path):
     home = tmp_path / "venv"
-    call(sys.executable, "-m", "venv", "--without-pip", home, cwd=tmp_path)
-    places = sysconfig.get_paths("venv", vars={"base": str(home), "platbase": str(home), "installed_base": str(home)})
-    python = Path(places["scripts"]) / Path(sys.executable).name
-    call(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel, cwd=tmp_path)
-    # Lend the new environment torch and the rest. A plain line in a .pth file does not run the .pth files of the folder that it
-    # names, so an editable install of nst there stays out of sight.
-    (Path(places["purelib"]) / "lent.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
+    python, places = installed(wheel, home)
     printed = call(python, "-c", STYLISE, cwd=tmp_path)
     assert Path(printed.strip()).is_relative_to(home)
     assert (tmp_path / "stylised.png").stat().st_size > 1000
