@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from nst import losses, networks
+from nst import losses, networks, tiles
 from nst.arguments import check_share
 from nst.controls import StyleMix, in_colours
 from nst.decoders import Decoder, padded
@@ -57,28 +57,32 @@ def adaptive_instance_norm(content_features: Tensor, style_features: Tensor, mas
 
 
 def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float = 1.0, style_weights: Sequence[float] | None = None,
-            masks: Sequence[Tensor] | None = None, preserve_color: bool | str = False, encoder: VGG19 | None = None,
-            decoder: Decoder | None = None) -> Tensor:  # fmt: skip
+            masks: Sequence[Tensor] | None = None, preserve_color: bool | str = False, tile: int | None = None,
+            encoder: VGG19 | None = None, decoder: Decoder | None = None) -> Tensor:  # fmt: skip
     """Paint `content` (B, 3, H, W) in the manner of `style` (1, 3, H', W'): the content's size, both RGB in [0, 1].
 
     style:   a picture, or a list of them, mixed by `style_weights` (equal if None) or each within its mask of `masks` (1, 1, H, W).
     alpha:   0 gives the content's reconstruction, 1 the whole style; it blends the features before they are decoded (section 6.2).
     preserve_color: see `controls.in_colours`.
+    tile:    side in pixels of the squares in which a large picture is computed, see `tiles.side_for`; the result is the same.
     encoder, decoder: the lite encoder and the decoder trained with AdaIN's losses on it if None; see `networks.default`.
     ValueError / TypeError: a picture of another shape or dtype, alpha outside [0, 1], weights or masks that do not fit, a decoder
     of another layer or encoder.
     """
     check_share("alpha", alpha)
+    tiles.check_tile(tile)
     mix = StyleMix.of(check_picture(content, "content"), style, style_weights, masks)
     encoder, decoders = networks.default(encoder, {"adain": decoder})
     networks.check_decoder("decoder", decoder := decoders["adain"], LAYER, encoder)
 
     @torch.no_grad()
     def paint(content: Tensor, mix: StyleMix) -> Tensor:
-        features = encoder(padded(content), [LAYER])[LAYER]  # (B, C, H/8, W/8)
+        picture = padded(content)
+        side = tiles.side_for(tile, picture) or max(picture.shape[-2:])
+        features = tiles.encode(encoder, picture, LAYER, side)  # (B, C, H/8, W/8)
         styles = [encoder(padded(picture), [LAYER])[LAYER] for picture in mix.styles]
         painted = mix.blend(features, styles, adaptive_instance_norm)
-        return decoder(torch.lerp(features, painted, alpha))
+        return tiles.decode(decoder, torch.lerp(features, painted, alpha), side)
 
     return in_colours(paint, content, mix, preserve_color, networks.device_of(encoder))
 

@@ -120,6 +120,8 @@ def stylize(
     preserve_color: KeepColour = False,
     coral: Annotated[bool, typer.Option("--coral", help="Keep them by giving the style picture the photograph's colours.")] = False,
     mask: Annotated[list[Path] | None, typer.Option(help="A grey picture, one for each --style: white is painted.")] = None,
+    tile: Annotated[int | None, typer.Option(min=16, help="adain, wct: side of the squares in which a large picture is computed, "
+                                             "with the same result. Default: 768 px from 1.5 million pixels on.")] = None,
     seed: Annotated[int, typer.Option(help="Of the random numbers.")] = 0,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
@@ -142,7 +144,7 @@ def stylize(
     with _wrong_use():
         method = method or painters.method_for(style)
         paint = painters.painter(style, method, size=size, amount=amount, style_weight=style_weight, evaluations=evaluations,
-                                 preserve_color="coral" if coral else preserve_color)  # fmt: skip
+                                 preserve_color="coral" if coral else preserve_color, tile=tile)  # fmt: skip
         masks = [read(file).mean(1, keepdim=True) for file in mask or []]  # (1, 1, H', W') each
     search = paint.keywords["config"] if method == "gatys" and len(waiting) == 1 else None  # long: it deserves a bar of its own
     bar = _bar(search.evaluations * search.scales if search else len(waiting), style[0])

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 CUT = 1e-5  # eigenvalues below this share of the largest are nothing but noise
+PART = 2**16  # positions that are turned into float64 at a time
 
 
 def mean_and_covariance(features: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -20,6 +21,28 @@ def mean_and_covariance(features: Tensor, mask: Tensor | None = None) -> tuple[T
     mean = (weights * flat).sum(2, keepdim=True) / total
     centred = flat - mean
     return mean, (weights * centred) @ centred.mT / (total - weights.square().sum() / total).clamp_min(1e-12)
+
+
+class Moments:
+    """`mean_and_covariance` of features that come in parts: `add` each, then ask for `statistics()`. Float64 on the CPU."""
+
+    def __init__(self):
+        self.weight = self.square = self.first = self.second = 0
+
+    def add(self, features: Tensor, mask: Tensor | None = None) -> None:
+        """Features (B, C, h, w) and the weights (1, 1, h, w) of their positions."""
+        weights = torch.ones_like(features[:1, :1]) if mask is None else mask
+        parts = (x.flatten(2).split(PART, 2) for x in (features, weights))  # (B, C, at most PART), and (1, 1, …)
+        for x, w in zip(*parts, strict=True):
+            x, w = x.cpu().double(), w.cpu().double()
+            self.weight, self.square = self.weight + w.sum(), self.square + w.square().sum()
+            self.first, self.second = self.first + (w * x).sum(2, keepdim=True), self.second + (w * x) @ x.mT
+
+    def statistics(self) -> tuple[Tensor, Tensor]:
+        """Mean (B, C, 1) and covariance (B, C, C)."""
+        total = self.weight.clamp_min(1e-12)
+        mean = self.first / total
+        return mean, (self.second - self.weight * mean @ mean.mT) / (total - self.square / total).clamp_min(1e-12)
 
 
 def power_of(covariance: Tensor, exponent: float, least: float = 1e-12) -> Tensor:

@@ -28,13 +28,14 @@ Style = str | os.PathLike
 
 def painter(styles: Sequence[Style], method: str | None = None, size: int | None = None, amount: float | None = None,
             style_weight: float | None = None, evaluations: int | None = None,
-            preserve_color: bool | str = False) -> Callable[..., Tensor]:  # fmt: skip
+            preserve_color: bool | str = False, tile: int | None = None) -> Callable[..., Tensor]:  # fmt: skip
     """`paint(content)`, or `paint(content, masks=[…])` with a mask (1, 1, H, W) for each style; returns the content's size.
 
     styles:  names of pictures (`assets.names()`), or files: pictures, and for "fast" networks.
     method:  "gatys", "fast", "adain" or "wct"; None: see `method_for`.
     size:    shorter side at which style pictures are read; None: 512.
     amount:  alpha (adain, wct) or strength (fast), from 0 to 1.   style_weight, evaluations: of gatys.
+    tile:    of adain and wct: the side of the squares in which a large picture is computed (`tiles.side_for`); fast needs none.
     Raises ValueError / TypeError / FileNotFoundError naming the argument or the file, ConnectionError where a download fails.
     """
     method = method or method_for(styles)
@@ -43,12 +44,15 @@ def painter(styles: Sequence[Style], method: str | None = None, size: int | None
         raise ValueError(f"amount={amount}: gatys has no alpha or strength, but a style_weight")
     if method != "gatys" and (style_weight is not None or evaluations is not None):
         raise ValueError(f"style_weight, evaluations: {method} has none; gatys has")
+    if tile is not None and method == "gatys":
+        raise ValueError(f"tile={tile}: gatys searches the whole picture at once; the other methods paint large ones")
     if method == "fast":
         return _fast(styles, amount, preserve_color)
     pictures = [style_picture(style, size or 512) for style in styles]
     if method == "gatys":
         return _gatys(pictures, style_weight, evaluations, preserve_color)
-    return (_adain if method == "adain" else _wct)(pictures, {} if amount is None else {"alpha": amount}, preserve_color)
+    given = {"preserve_color": preserve_color, "tile": tile, **({} if amount is None else {"alpha": amount})}
+    return (_adain if method == "adain" else _wct)(pictures, given)
 
 
 def method_for(styles: Sequence[Style]) -> str:
@@ -94,18 +98,18 @@ def _gatys(pictures: list[Tensor], style_weight: float | None, evaluations: int 
     return functools.partial(gatys.stylize, style=pictures, config=config, encoder=encoder, preserve_color=preserve_color)
 
 
-def _adain(pictures: list[Tensor], alpha: dict[str, float], preserve_color: bool | str) -> Callable[..., Tensor]:
+def _adain(pictures: list[Tensor], given: dict) -> Callable[..., Tensor]:
     from nst import adain, networks
 
     encoder, decoders = networks.default(None, {"adain": None})
     known = {"encoder": encoder, "decoder": decoders["adain"]}
-    return functools.partial(adain.stylize, style=pictures, preserve_color=preserve_color, **alpha, **known)
+    return functools.partial(adain.stylize, style=pictures, **given, **known)
 
 
-def _wct(pictures: list[Tensor], alpha: dict[str, float], preserve_color: bool | str) -> Callable[..., Tensor]:
+def _wct(pictures: list[Tensor], given: dict) -> Callable[..., Tensor]:
     from nst import networks, wct
     from nst.decoders import LAYERS
 
     encoder, decoders = networks.default(None, {LAYERS[level - 1]: None for level in wct.DEFAULT})
     known = {"encoder": encoder, "decoders": {level: decoders[LAYERS[level - 1]] for level in wct.DEFAULT}}
-    return functools.partial(wct.stylize, style=pictures, preserve_color=preserve_color, **alpha, **known)
+    return functools.partial(wct.stylize, style=pictures, **given, **known)

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nst import weights
+from nst import inference, weights
 from nst.arguments import check_choice, check_share, check_whole, unknown
 from nst.assets import shipped_styles, style_file
 from nst.colour import check_preserve_color, keep_color
@@ -59,6 +59,10 @@ class ConvBlock(nn.Module):
         x = x if self.norm is None else self.norm(x)
         return F.relu(x) if self.relu else x
 
+    def painted(self, x: Tensor) -> Tensor:
+        """`forward` where no gradient is wanted: the same but for rounding, sooner (`nst.inference`)."""
+        return inference.convolved(self, x)
+
 
 class ResidualBlock(nn.Module):
     """Two convolutions whose result is added to their input; no ReLU after the sum."""
@@ -72,6 +76,10 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.block(x) + x
+
+    def painted(self, x: Tensor) -> Tensor:
+        """`forward` where no gradient is wanted."""
+        return self.block[1].painted(self.block[0].painted(x)).add_(x)
 
 
 class TransformerNet(nn.Module):
@@ -100,12 +108,18 @@ class TransformerNet(nn.Module):
             ConvBlock(a, 3, kernel_size=9, normalize=False, relu=False),
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, painting: bool = False) -> Tensor:
         """(B, 3, H, W) in [0, 1] -> the same size, about [0, 1] and not clipped.
 
         Two halvings and two doublings make 260 of 257: what is beyond the picture's own size is cut off.
+        painting: no gradient is wanted, see `nst.inference`.
         """
-        return self.model(x)[..., : x.shape[-2], : x.shape[-1]]
+        if not painting:
+            return self.model(x)[..., : x.shape[-2], : x.shape[-1]]
+        height, width = x.shape[-2:]
+        for part in self.model:
+            x = part.painted(x)
+        return x[..., :height, :width]
 
     @torch.no_grad()
     def stylize(self, content: Tensor, *, strength: float = 1.0) -> Tensor:
@@ -126,7 +140,7 @@ class TransformerNet(nn.Module):
         x, training = content.to(next(self.parameters()).device, torch.float32).clamp(0, 1), self.training
         try:
             self.eval()  # a batch norm would learn from this picture
-            return torch.func.functional_call(self, blended, (x,)).clamp(0, 1).to(content.device)
+            return torch.func.functional_call(self, blended, (x,), {"painting": True}).clamp_(0, 1).to(content.device)
         finally:
             self.train(training)
 

@@ -151,9 +151,12 @@ class VGG19(nn.Module):
         for name in CONVOLUTIONS[: deepest + 1]:
             if name.endswith("_1") and name != "conv1_1":
                 x = self._pool(x)  # (B, C, H, W) -> (B, C, H/2, W/2)
-            before = self.get_submodule(name)(x)
-            x = F.relu(before)  # never in place: that would overwrite the line above
-            found |= {layer: f for layer, f in (("conv" + name[4:], before), ("relu" + name[4:], x)) if layer in layers}
+            x = self.get_submodule(name)(x)
+            if "conv" + name[4:] in layers:
+                found["conv" + name[4:]] = x
+            x = F.relu(x)  # never in place: that would overwrite what was just found
+            if "relu" + name[4:] in layers:
+                found["relu" + name[4:]] = x
         return {name: found[name] for name in layers}
 
     def _pool(self, x: Tensor) -> Tensor:

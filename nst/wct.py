@@ -7,15 +7,17 @@ features, colour them with the style's covariance, and decode; from the deepest 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from nst import networks
+from nst import networks, tiles
 from nst.arguments import check_share, check_whole, is_whole
 from nst.controls import StyleMix, in_colours
-from nst.covariance import mean_and_covariance, power_of
+from nst.covariance import PART, mean_and_covariance, power_of
 from nst.decoders import LAYERS, Decoder, padded
 from nst.images import check_picture
 from nst.vgg import VGG19
@@ -43,19 +45,36 @@ def whiten_and_colour(content_features: Tensor, style_features: Tensor, mask: Te
     """
     if content_features.shape[1] != style_features.shape[1]:
         raise ValueError(f"style_features: expected {content_features.shape[1]} channels, got {style_features.shape[1]}")
-    made = colour(whiten(content_features, mask), style_features)
-    return made.to(content_features.dtype).to(content_features.device)  # in this order: a place may know no float64
+    return transform(mean_and_covariance(content_features, mask), mean_and_covariance(style_features))(content_features)
+
+
+def transform(statistics: tuple[Tensor, Tensor], style_statistics: tuple[Tensor, Tensor]) -> Callable[[Tensor], Tensor]:
+    """Whitening and colouring as one map of features (B, C, H, W), from mean (B, C, 1) and covariance (B, C, C) of both sides:
+
+    f(x) = S^(1/2) C^(-1/2) (x - mean) + mean_s. It computes in float64 on the CPU, a part of the positions at a time.
+    """
+    (mean, covariance), (style_mean, style_covariance) = statistics, style_statistics
+    matrix = power_of(style_covariance, 0.5) @ power_of(covariance, -0.5)  # (B, C, C)
+
+    def change(features: Tensor) -> Tensor:
+        parts = (x.cpu().double() for x in features.flatten(2).split(PART, 2))  # (B, C, at most PART)
+        made = torch.cat([(matrix @ (x - mean) + style_mean).to(features.dtype) for x in parts], 2)
+        return made.reshape(features.shape).to(features.device)  # last: a place may know no float64
+
+    return change
 
 
 def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float = 1.0, style_weights: Sequence[float] | None = None,
             masks: Sequence[Tensor] | None = None, preserve_color: bool | str = False, levels: Sequence[int] = DEFAULT,
-            encoder: VGG19 | None = None, decoders: Mapping[int, Decoder] | None = None) -> Tensor:  # fmt: skip
+            tile: int | None = None, encoder: VGG19 | None = None,
+            decoders: Mapping[int, Decoder] | None = None) -> Tensor:  # fmt: skip
     """Paint `content` (B, 3, H, W) in the manner of `style` (1, 3, H', W'): the content's size, both RGB in [0, 1].
 
     style:   a picture, or a list of them, mixed by `style_weights` (equal if None) or each within its mask of `masks` (1, 1, H, W).
     alpha:   at each level, 0 gives the reconstruction, 1 the whole style (section 3.3, eq. 4).
     preserve_color: see `controls.in_colours`.
     levels:  the layers relu5_1 … relu1_1 in the order in which they are matched; each level reads the last one's picture.
+    tile:    side in pixels of the squares in which a large picture is computed, see `tiles.side_for`; the result is the same.
     Differs from the paper: it begins at relu5_1 and takes alpha 0.6. From relu4_1, at 1, more of the photograph stays, and more of
     the style comes.
     encoder, decoders: the lite encoder and its shipped reconstruction decoders {level: decoder} if None; see `networks.default`.
@@ -63,6 +82,7 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float =
     not fit, a decoder of another layer or encoder.
     """
     check_share("alpha", alpha)
+    tiles.check_tile(tile)
     mix = StyleMix.of(check_picture(content, "content"), style, style_weights, masks)
     levels = _checked_levels(levels)
     encoder, decoders = _networks(levels, encoder, decoders)
@@ -70,15 +90,36 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float =
     @torch.no_grad()
     def paint(content: Tensor, mix: StyleMix) -> Tensor:
         x, layers = padded(content), {level: LAYERS[level - 1] for level in levels}
+        side = tiles.side_for(tile, x)
         styles = [encoder(padded(picture), layers.values()) for picture in mix.styles]  # once for all levels
         for level in levels:
             layer = layers[level]
-            features = encoder(x, [layer])[layer]
-            painted = mix.blend(features, [found[layer] for found in styles], whiten_and_colour)
-            x = decoders[level](torch.lerp(features, painted, alpha)).clamp(0, 1)
+            targets = [found[layer] for found in styles]
+            if side is None:
+                features = encoder(x, [layer])[layer]
+                painted = mix.blend(features, targets, whiten_and_colour)
+                x = decoders[level](torch.lerp(features, painted, alpha)).clamp(0, 1)
+            else:
+                x = _in_squares(x, mix, targets, alpha, encoder, decoders[level], side).clamp_(0, 1)
         return x
 
     return in_colours(paint, content, mix, preserve_color, networks.device_of(encoder))
+
+
+def _in_squares(x: Tensor, mix: StyleMix, targets: Sequence[Tensor], alpha: float, encoder: VGG19, decoder: Decoder,
+                side: int) -> Tensor:  # fmt: skip
+    """One level of `stylize` on a large picture (B, 3, H, W): the statistics of all squares, then square by square."""
+    scale = tiles.scale_of(decoder.layer)
+    masks = [padded(mask.to(x)) for mask in mix.masks or []]
+    shrunk = [F.avg_pool2d(mask, scale) for mask in masks]
+    found = [each.statistics() for each in tiles.moments(encoder, x, decoder.layer, side, shrunk or None)]
+    changes = [transform(found[k if masks else 0], mean_and_covariance(style)) for k, style in enumerate(targets)]
+
+    def change(features: Tensor, square: tiles.Square) -> Tensor:
+        here = replace(mix, masks=[square.outer(mask) for mask in masks] or None)
+        return torch.lerp(features, here.blend(features, changes, lambda x, fitted, _: fitted(x)), alpha)
+
+    return tiles.repaint(encoder, decoder, x, side, change)
 
 
 def synthesize(style: Tensor, size: tuple[int, int] = (256, 256), *, passes: int = 3, seed: int = 0, encoder: VGG19 | None = None,

@@ -44,7 +44,7 @@ def call(*arguments: object, stdin: bytes = b"", python: tuple[str, ...] = (), *
 
 @pytest.mark.parametrize("method, options", [
     ("gatys", ["--evaluations", 2, "--style-weight", 20]), ("fast", []), ("adain", ["--alpha", 0.5, "--size", 64]),
-    ("wct", ["--alpha", 0.5, "--size", 64]),
+    ("wct", ["--alpha", 0.5, "--size", 64, "--tile", 32]),
 ])  # fmt: skip
 def test_each_method_paints_a_file(tmp_path: Path, capsys: pytest.CaptureFixture, method: str, options: list):
     source, target = photo(tmp_path / "photo.png", (64, 72)), tmp_path / "painted.png"

