@@ -53,7 +53,8 @@ def _handled_by(handler) -> Iterator:
             signal.signal(number, signal.SIG_DFL if old is None else old)
 
     if threading.current_thread() is threading.main_thread():
-        before = {number: signal.signal(number, handler) for number in SIGNALS}
+        heeded = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # a shell's "&" ignores Ctrl-C
+        before = {number: signal.signal(number, handler) for number in heeded}
     try:
         yield restore
     finally:

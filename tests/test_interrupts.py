@@ -50,6 +50,15 @@ def test_nothing_is_held_where_no_signal_came_or_an_error_did(heard: list[int]):
     assert heard == []
 
 
+@pytest.mark.parametrize("holding", [interrupts.held, interrupts.raised])
+def test_what_is_ignored_stays_ignored(heard: list[int], holding):
+    """As in a program that a shell has started in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with holding() as asked:
+        signal.raise_signal(signal.SIGINT)
+        assert asked == [] and signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+
+
 def test_other_threads_hold_nothing(heard: list[int]):
     found = []
 

@@ -69,6 +69,7 @@ def _quiet() -> None:
 
 def _train(pipe, folder: Path, steps: int) -> None:
     _quiet()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever this was started from ignores
     run_in(folder, steps, callback=lambda step, losses, model: pipe.send(step))
 
 
