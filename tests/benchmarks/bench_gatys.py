@@ -40,7 +40,7 @@ def encoder(assets: Path) -> nst.VGG19:
 def article_loop(
     network: nst.VGG19, content: Tensor, style: Tensor, evaluations: int, picture: list[Tensor] | None = None
 ) -> Trace:
-    """The article's loop: torch's L-BFGS, the clamp in the closure, style weight 1e6. Its picture is put into the list `picture`."""
+    """The article's loop: torch's L-BFGS, the clamp in the closure, style weight 1e6. `picture` gets its picture."""
     trace, began = [], time.perf_counter()
     model, style_losses, content_losses = nst.get_style_model_and_losses(
         network.sequential(), network.mean, network.std, style, content
