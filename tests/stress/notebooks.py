@@ -44,7 +44,14 @@ class ThisPython(AsyncKernelManager):
     kernel_spec = property(lambda self: KernelSpec(**get_kernel_dict()))
 
 notebook = nbformat.read(sys.argv[1], 4)
-notebook.cells.append(nbformat.v4.new_code_cell("import gc, nst; gc.collect(); print(nst.__file__)"))
+count = '''
+import ctypes, gc, sys, nst
+gc.collect()
+if sys.platform == "linux":
+    ctypes.CDLL(None).malloc_trim(0)  # what is held counts, not what malloc keeps for the next one who asks
+print(nst.__file__)
+'''
+notebook.cells.append(nbformat.v4.new_code_cell(count))
 client = NotebookClient(notebook, timeout=1800, kernel_manager_class=ThisPython, resources={"metadata": {"path": "."}})
 found, began = {"error": "", "mib": []}, time.time()
 with client.setup_kernel():
