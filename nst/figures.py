@@ -30,8 +30,8 @@ from nst.panels import CAPTION, DENSITY, INK, PAGE, SCREEN, TITLE, labelled_grid
 
 __all__ = ["PALETTE", "feature_maps", "gram_view", "labelled_grid", "loss_curves", "picture_grid", "plain", "plain_log", "show"]
 
-LARGEST = 135_000  # bytes of one figure: eight of them and their base64 stay below 1.5 MB
-QUALITIES = (76, 68, 60, 52, 44)  # JPEG: the first of these that stays below LARGEST
+LARGEST = 76_000  # bytes of one figure: fourteen of them and their base64 stay below 1.5 MB
+QUALITIES = ((1, 76), (1, 68), (1, 60), (1, 52), (0.8, 60), (0.65, 60), (0.5, 60))  # size and JPEG quality: the first below LARGEST
 
 # Blue, rust, green, lilac, wine, grey: far apart for the colour-blind, too, and dark enough for text (tests/test_figures.py).
 PALETTE = ("#0b4680", "#a8480e", "#24845d", "#9163ad", "#560020", "#535359")
@@ -75,8 +75,8 @@ def encode(figure: Figure) -> tuple[bytes, str, int]:
     figure.savefig(file, dpi=SCREEN * DENSITY, facecolor="white", bbox_inches="tight", pad_inches=0.06)
     picture = Image.open(file).convert("RGB")
     width = round(picture.width / DENSITY)
-    for quality in QUALITIES:
-        jpeg = _save(picture, "jpeg", quality=quality, progressive=True)
+    for size, quality in QUALITIES:
+        jpeg = _save(_scaled(picture, size), "jpeg", quality=quality, progressive=True)
         if len(jpeg) <= LARGEST:
             break
     if not any(image.get_array().ndim == 3 for ax in figure.axes for image in ax.images):
@@ -90,6 +90,10 @@ def describe(figure: Figure) -> str:
     """What the titles and labels of a figure say of it."""
     words = [text for ax in figure.axes for text in (ax.get_title(), ax.get_xlabel(), ax.get_ylabel()) if text]
     return "Figure: " + ", ".join(dict.fromkeys(words)).replace("\n", " ") if words else "Figure"
+
+
+def _scaled(picture: Image.Image, size: float) -> Image.Image:
+    return picture.resize((round(size * picture.width), round(size * picture.height))) if size != 1 else picture
 
 
 def _save(picture: Image.Image, kind: str, **options) -> bytes:

@@ -12,21 +12,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from nst.transformer_net import ConvBlock
-
 BAND = 2**15  # positions of a band, on a CPU
 LANES = 16  # numbers that a processor computes at a time
 
 
-def convolved(block: ConvBlock, x: Tensor) -> Tensor:
-    """`block(x)` but for rounding: (B, C, H, W) -> (B, C', H', W'), a tensor of its own."""
+def convolved(block: nn.Module, x: Tensor) -> Tensor:
+    """`block(x)`, of a ConvBlock, but for rounding: (B, C, H, W) -> (B, C', H', W'), a tensor of its own."""
     y = _convolution(block, x)
     if isinstance(block.norm, nn.InstanceNorm2d):
         y = _instance_norm(y, block.norm)
@@ -43,8 +39,8 @@ def _instance_norm(x: Tensor, norm: nn.InstanceNorm2d) -> Tensor:
     return x.mul_(scale[:, :, None, None]).add_(norm.bias[:, None, None])
 
 
-def _convolution(block: ConvBlock, x: Tensor) -> Tensor:
-    """The block without norm and ReLU."""
+def _convolution(block: nn.Module, x: Tensor) -> Tensor:
+    """A ConvBlock without norm and ReLU."""
     conv, (height, width) = block.block[1], x.shape[-2:]
     if isinstance(conv, nn.ConvTranspose2d):
         return block.block(x)

@@ -157,9 +157,7 @@ def _accelerator(config: TrainingConfig, folder: str | os.PathLike | None) -> It
             PartialState(cpu=where.type == "cpu")  # from here on the processes can talk
         precision = (recorded(folder, "precision") if config.precision == "auto" else None) or config.precision
         precision = broadcast_object_list([_precision(precision)])[0]  # they agree, and so do their resumes
-        accelerate = Accelerator(
-            mixed_precision=precision, cpu=where.type == "cpu", gradient_accumulation_steps=config.accumulate
-        )
+        accelerate = Accelerator(mixed_precision=precision, cpu=where.type == "cpu", gradient_accumulation_steps=config.accumulate)
         yield accelerate, replace(config, precision=precision)
     finally:
         for state, values in zip(states, before, strict=True):

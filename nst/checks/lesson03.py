@@ -172,8 +172,9 @@ def weight_sweep(function: Callable[[], dict]) -> str:
     right = {
         "as the style weight grows, the content loss": "rises" if content == sorted(content) else "neither",
         "as the style weight grows, the style loss": "falls" if style == sorted(style, reverse=True) else "neither",
-        "the step that buys more style for the same content":
-            "0.01 to 0.1" if _price(content[:2], style[:2]) < _price(content[1:], style[1:]) else "0.1 to 1",
+        "the step that buys more style for the same content": "0.01 to 0.1"
+        if _price(content[:2], style[:2]) < _price(content[1:], style[1:])
+        else "0.1 to 1",
         "at a style weight of 0 the painting would be": "the photograph",
     }
     answers(call(function), right, {

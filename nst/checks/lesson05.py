@@ -80,8 +80,16 @@ def training_step(function: Callable) -> str:
     added, lagging = bench.after(accumulate=True)[0], bench.after(early=True)[0]
     values, weights = [], []
     for photos in bench.batches:
-        values.append(call(function, bench.net, bench.optimizer, bench.loss, photos,
-                           if_it_raises="optimizer.step() changes the weights that backward() still needs: it must come after it"))
+        values.append(
+            call(
+                function,
+                bench.net,
+                bench.optimizer,
+                bench.loss,
+                photos,
+                if_it_raises="optimizer.step() changes the weights that backward() still needs: it must come after it",
+            )
+        )
         weights.append(bench.weights())
     compare(torch.stack(weights), torch.stack(right), {
         "the weights have not changed: is there a step, and does it come after backward() and not after a second zero_grad()?":
@@ -102,6 +110,7 @@ def _global_state() -> list:
 @check
 def crop_corner(function: Callable) -> str:
     """Mend a data set: the corner of a crop as a function of (seed, step, position) and nothing else."""
+
     def corner(seed=0, step=0, position=0, height=60, width=80, size=20):
         given = call(function, seed, step, position, height, width, size, if_it_raises="size may be as large as the picture itself")
         if not isinstance(given, list | tuple) or len(given) != 2:

@@ -51,6 +51,7 @@ def pareto_front(function: Callable[[Mapping[str, tuple[float, float]]], Sequenc
     cases.append({"a": (1.0, 2.0), "b": (1.0, 3.0), "c": (2.0, 2.0)})  # ties
     cases.append({f"m{k}": (float(s), float(loss)) for k, (s, loss) in enumerate(rng.random((12, 2)))})
     for points in cases:
+
         def beaten(name: str, points=points) -> bool:
             s, loss = points[name]
             return any(a <= s and b <= loss and (a, b) != (s, loss) for a, b in points.values())
@@ -196,8 +197,9 @@ def judge_of_style(function: Callable[[], dict]) -> str:
     right = {
         "best by the style loss alone": min(judged, key=lambda n: judged[n]["style at relu3_1"]),
         "best by the content loss alone": min(judged, key=lambda n: judged[n]["content"]),
-        "sees better that the recoloured photograph is not painted":
-            max(("relu1_1", "relu3_1"), key=lambda k: tinted[f"style at {k}"]),
+        "sees better that the recoloured photograph is not painted": max(
+            ("relu1_1", "relu3_1"), key=lambda k: tinted[f"style at {k}"]
+        ),
         "a fair judge needs": "both losses",
     }
     answers(call(function), right, {

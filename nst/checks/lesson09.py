@@ -183,6 +183,7 @@ def _tiled_one_sided(picture: Tensor, tile: int, margin: int) -> Tensor:
 
 def suspects() -> dict[str, Callable[[Tensor], Tensor]]:
     """Five instance norms (B, C, H, W) -> the same. One is right, each of the others has a fault of its own."""
+
     def a(x):
         return (x - x.mean((2, 3), keepdim=True)) / (x.std((2, 3), keepdim=True, correction=0) + 1e-5)
 

@@ -150,5 +150,3 @@ def _pad_of(styles: list[Tensor]) -> Tensor:
         top, left = ((n - side) // 2 for n in style.shape[-2:])
         squares.append(resize(style[..., top : top + side, left : left + side], PAD_SIZE))
     return tiles(squares, columns=min(2, len(squares)), gap=0)
-
-

@@ -129,5 +129,3 @@ def _display(widget: Monitor):
     except ImportError:
         return None
     return display(widget, display_id=True) if get_ipython() is not None else None
-
-

@@ -166,8 +166,16 @@ class Studio(Panel):
         self.stop_button.disabled = not running
         self.pause_button.disabled = not running or self.search is None or self.method.value != "gatys"
         self.pause_button.description = "Resume" if running and self.worker.token.paused else "Pause"
-        for control in (self.method, self.size, self.start, self.evaluations, self.photo.menu, self.style.menu,
-                        self.photo.upload, self.style.upload):
+        for control in (
+            self.method,
+            self.size,
+            self.start,
+            self.evaluations,
+            self.photo.menu,
+            self.style.menu,
+            self.photo.upload,
+            self.style.upload,
+        ):
             control.disabled = running
 
     # --- on the worker's thread ---

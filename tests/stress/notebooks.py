@@ -98,5 +98,3 @@ def run(count: int = 1, seed: int = 0) -> list[Row]:
                 error = f"the second run took {second - first:.0f} MiB more"
             row.add(lesson.stem, error, time.time() - began, second - first)
     return [row]
-
-
