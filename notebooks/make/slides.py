@@ -238,7 +238,7 @@ let at = Math.min(pages.length, Math.max(1, parseInt(location.hash.slice(1)) || 
 function fit(page) {  // smaller figures, then smaller letters, where a slide would run over
   const box = page.querySelector(".fit");
   box.style.fontSize = "";
-  for (const room of [72, 62, 54, 46, 38, 32]) {
+  for (const room of [72, 62, 54, 46, 38, 32, 27, 22]) {
     box.style.setProperty("--room", room + "vh");
     if (page.scrollHeight <= innerHeight + 2) return;
   }
