@@ -38,7 +38,7 @@ CONTENT_LAYERS = ("relu3_2", "relu4_2")  # with relu3_2 beside it a face stays a
 # Weights of style and total variation, chosen by eye: where lines and dots are the style, smoothness would take them away; where
 # strokes are broad, it keeps the network from faking them with a fine grain.
 WEIGHTS = {"night_orchard": (24.0, 1.0), "rose_window": (16.0, 1.0), "harbour_woodblock": (16.0, 0.3), "cut_paper": (18.0, 1.0),
-           "garden_points": (18.0, 0.2), "ink_mountains": (18.0, 0.5), "halftone_city": (18.0, 0.2),
+           "garden_points": (12.0, 0.2), "ink_mountains": (14.0, 0.5), "halftone_city": (14.0, 0.2),
            "mosaic_peacock": (12.0, 0.2)}  # fmt: skip
 # The middle share of a painting that is looked at, all of it where none is named: a part, brought to the same size, has larger
 # dots and tesserae, and no frame.
