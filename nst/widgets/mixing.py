@@ -31,11 +31,13 @@ def encoder() -> VGG19:
 
 @functools.cache
 def decoder(which: str) -> Decoder:
+    """A decoder by its layer, or "adain", loaded once for all widgets."""
     return Decoder.load(which, encoder()).to(device())
 
 
 @functools.cache
 def network(style: str) -> TransformerNet:
+    """A shipped style's network, loaded once for all widgets."""
     return load_style(style)
 
 

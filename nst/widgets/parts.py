@@ -127,6 +127,7 @@ def share(label: str, value: float) -> Slider:
 
 
 def choice(label: str, options: Sequence, value: object = None) -> ipywidgets.Dropdown:
+    """One of many, from a list that opens; the first if `value` is None."""
     return ipywidgets.Dropdown(description=label, options=options, value=options[0] if value is None else value)
 
 
@@ -137,10 +138,12 @@ def one_of(label: str, options: Sequence, value: object = None) -> ipywidgets.Ra
 
 
 def tick(label: str, value: bool = False) -> ipywidgets.Checkbox:
+    """On or off."""
     return ipywidgets.Checkbox(description=label, value=value, indent=False)
 
 
 def button(label: str, told: Callable[[], object], main: bool = False) -> ipywidgets.Button:
+    """A button that calls `told`; main: the one that starts what the panel is for."""
     made = ipywidgets.Button(description=label)
     made.on_click(lambda _: told())
     return made.add_class("nst-main" if main else "nst-second")
