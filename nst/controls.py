@@ -108,11 +108,8 @@ def in_colours(paint: Callable[[Tensor, StyleMix], Tensor], content: Tensor, mix
         styles = [coral(style, there) for style in styles]
     height, width = content.shape[-2:]
     mix = replace(mix, styles=styles)
-    painted = memory.or_what_fits(
-        lambda: paint(there, mix),
-        lambda side: (trial or paint)(*_smaller(there, mix, side)),
-        [int(share * min(height, width)) for share in memory.SHARES if share * min(height, width) >= 32],
-        f"content: {width} x {height} pixels need more memory than there is; a shorter side of {{fits}} px fits",
+    painted = memory.or_what_size_fits(
+        lambda: paint(there, mix), lambda side: (trial or paint)(*_smaller(there, mix, side)), height, width
     )[..., :height, :width].clamp(0, 1)
     return (keep_color(painted, there) if preserve_color in (True, "luminance") else painted).to(content.device)
 

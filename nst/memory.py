@@ -13,6 +13,7 @@ T = TypeVar("T")
 SAYINGS = ("out of memory", "can't allocate memory", "not enough memory",  # CUDA and MPS, the CPU, Windows,
            "could not create a primitive")  # fmt: skip  # and oneDNN, which convolves on the CPU
 SHARES = (0.75, 0.5, 0.375, 0.25, 0.1875, 0.125)  # of a side, to try
+SMALLEST = 32  # pixels of a side that is tried
 
 
 def or_what_fits(run: Callable[[], T], again: Callable[[int], object], sizes: Iterable[int], message: str) -> T:
@@ -30,6 +31,13 @@ def or_what_fits(run: Callable[[], T], again: Callable[[int], object], sizes: It
         fits = next((size for size in sizes if _fits(again, size)), None)
         nothing = message.split(";")[0] + "; nothing smaller fits, either"
         raise MemoryError(message.format(fits=fits) if fits else nothing) from error
+
+
+def or_what_size_fits(run: Callable[[], T], again: Callable[[int], object], height: int, width: int) -> T:
+    """`or_what_fits` for a content picture of height x width pixels; `again` is called with a shorter side in pixels."""
+    sides = [int(share * min(height, width)) for share in SHARES]
+    message = f"content: {width} x {height} pixels need more memory than there is; a shorter side of {{fits}} px fits"
+    return or_what_fits(run, again, [side for side in sides if side >= SMALLEST], message)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -51,7 +59,8 @@ def _fits(again: Callable[[int], object], size: int) -> bool:
 def _forget(error: BaseException) -> None:
     """Let go of what the failed calls hold."""
     traceback.clear_frames(error.__traceback__)
-    torch.zeros((), requires_grad=True).square().backward()  # a backward pass that failed left its graph in torch's queue
+    with torch.inference_mode(False), torch.enable_grad():
+        torch.zeros((), requires_grad=True).square().backward()  # a backward pass that failed left its graph in torch's queue
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -14,12 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nst import inference, weights
+from nst import inference, memory, weights
 from nst.arguments import check_choice, check_share, check_whole, unknown
 from nst.assets import shipped_styles, style_file
 from nst.colour import check_preserve_color, keep_color
 from nst.controls import check_masks
-from nst.images import check_picture
+from nst.images import check_picture, resize
 from nst.runtime import device
 
 NORMS = {"instance": lambda channels: nn.InstanceNorm2d(channels, affine=True), "batch": nn.BatchNorm2d}
@@ -128,7 +128,7 @@ class TransformerNet(nn.Module):
         strength: 1 is the style as it was trained; 0 nearly gives the photograph back. In between, the norm layers and the last
             block are as far between the two (Dumoulin et al. 2017, arXiv 1610.07629, blend the norm layers of two styles so).
         ValueError / TypeError: another shape or dtype, NaN, or a side under 5 px; a strength outside [0, 1], or not 1 where the
-        network knows no other (`weak` is empty).
+        network knows no other (`weak` is empty). MemoryError: it does not fit; the message says which size would.
         """
         check_share("strength", strength)
         if strength != 1 and not self.weak:
@@ -137,10 +137,17 @@ class TransformerNet(nn.Module):
             raise ValueError(f"content: {tuple(content.shape[-2:])} is too small, expected at least {SMALLEST} px on each side")
         known = dict(self.named_parameters())
         blended = {k: torch.lerp(weak.to(known[k]), known[k], strength) for k, weak in self.weak.items()} if strength != 1 else {}
-        x, training = content.to(next(self.parameters()).device, torch.float32).clamp(0, 1), self.training
+        where, training = next(self.parameters()).device, self.training
+
+        def paint(picture: Tensor) -> Tensor:
+            x = picture.to(where, torch.float32).clamp(0, 1)
+            return torch.func.functional_call(self, blended, (x,), {"painting": True}).clamp_(0, 1).to(content.device)
+
         try:
             self.eval()  # a batch norm would learn from this picture
-            return torch.func.functional_call(self, blended, (x,), {"painting": True}).clamp_(0, 1).to(content.device)
+            return memory.or_what_size_fits(
+                lambda: paint(content), lambda side: paint(resize(content, side)), *content.shape[-2:]
+            )
         finally:
             self.train(training)
 

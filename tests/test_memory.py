@@ -53,7 +53,7 @@ def test_other_errors_stay_what_they_are():
 LIMITED = """
     import re, resource, sys
     import nst, torch
-    from nst import adain, gatys
+    from nst import adain, gatys, wct
     from nst.decoders import Decoder
 
     encoder, style = nst.VGG19.load("lite"), torch.rand(1, 3, 96, 96)
@@ -61,9 +61,15 @@ LIMITED = """
     decoder = Decoder("relu4_1", widths[3], widths[:3]).eval().requires_grad_(False)
     config = nst.GatysConfig.default(evaluations=6, scales=1, history=4)
 
+    net = nst.TransformerNet(32)
+
     def paint(content):
         if sys.argv[1] == "gatys":
             return gatys.stylize(content, style, config=config, encoder=encoder)
+        if sys.argv[1] == "wct":
+            return wct.stylize(content, style, levels=[4], encoder=encoder, decoders={4: decoder})
+        if sys.argv[1] == "transformer_net":
+            return net.stylize(content)
         return adain.stylize(content, style, encoder=encoder, decoder=decoder)
 
     paint(torch.rand(1, 3, 64, 64))  # what is loaded only when it is used
@@ -79,7 +85,7 @@ LIMITED = """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits a process' memory as Linux does")
-@pytest.mark.parametrize("method", ["gatys", "adain"])
+@pytest.mark.parametrize("method", ["gatys", "adain", "wct", "transformer_net"])
 def test_the_size_that_is_named_fits(method: str):
     environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"}  # what is given back is free again, and not in pieces
     command = [sys.executable, "-c", textwrap.dedent(LIMITED), method]
