@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import shutil
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,6 +76,7 @@ class Checkpoints:
 
     def resume(self) -> list[dict[str, float]]:
         """Load the last checkpoint, if there is one, and return its losses. ValueError: it is another run's, or broken."""
+        self._check_folder()
         last = latest(self.folder)
         if last is None:
             return []
@@ -89,6 +91,26 @@ class Checkpoints:
         if changed:
             raise ValueError(f"{last}: was trained with another {', '.join(changed)}; remove it, or name another folder")
         return run["trace"]
+
+
+    def _check_folder(self) -> None:
+        """ValueError, on every process, unless all of them see the same folder: a machine's own would resume elsewhere."""
+        if self.accelerator.num_processes == 1:
+            return
+        import torch
+        from accelerate.utils import broadcast_object_list
+
+        (name,) = broadcast_object_list([f"seen_by_all_{uuid.uuid4().hex}"])
+        mark = self.folder / name
+        if self.accelerator.is_main_process:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            mark.touch()
+        self.accelerator.wait_for_everyone()
+        blind = self.accelerator.reduce(torch.tensor(float(not mark.exists()), device=self.accelerator.device))
+        if self.accelerator.is_main_process:
+            mark.unlink()
+        if blind:
+            raise ValueError(f"{self.folder}: is not one folder that every process sees; the machines of a run have to share it")
 
 
 def _first_line(error: Exception) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from processes import LAYOUTS, torchrun
 from safetensors import safe_open
 
 import nst
@@ -151,14 +152,15 @@ def test_processes_share_a_folder_out(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.slow
-def test_torchrun_shares_a_folder_out(tmp_path: Path):
-    names = [photo(tmp_path / "photos" / f"{k}.png", (16, 16)).name for k in range(4)]
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "nst", "stylize", tmp_path / "photos",
-               "--style", SHIPPED, "-o", tmp_path / "out", "--json"]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    said = [json.loads(line)["status"] for line in done.stdout.splitlines() if line.startswith("{")]
+@pytest.mark.parametrize(("machines", "each"), LAYOUTS)
+def test_torchrun_shares_a_folder_out(tmp_path: Path, machines: int, each: int):
+    names = [photo(tmp_path / "photos" / f"{k}.png", (16, 16), k).name for k in range(4)]
+    command = ["stylize", tmp_path / "photos", "--style", SHIPPED, "-o"]
+    printed = torchrun(["-m", "nst", *command, tmp_path / "out", "--json"], machines, each)
+    said = [json.loads(line)["status"] for line in printed.splitlines() if line.startswith("{")]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names and said == ["painted"] * 4  # each once
+    assert run(*command, tmp_path / "alone") == 0
+    assert all((tmp_path / "out" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes() for name in names)
 
 
 # --- wrong use --------------------------------------------------------------------------------------------------------------------
@@ -253,6 +255,21 @@ def test_train_makes_a_network_that_paints_and_goes_on(tmp_path: Path, capsys: p
     assert run(*arguments) == 0 and "was kept" in capsys.readouterr().out
     assert run(*arguments, "--overwrite", "--seed", 3) == 1  # the checkpoints are another run's
     assert "net.checkpoints" in (said := capsys.readouterr().err) and "seed" in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("machines", "each"), LAYOUTS)
+def test_torchrun_trains_the_network_of_one_process_with_twice_the_batch(tmp_path: Path, machines: int, each: int):
+    for k in range(3):
+        photo(tmp_path / "photos" / f"{k}.png", (80, 96), k)
+    style = photo(tmp_path / "style.png", (80, 80), 9)
+    command = ["train", style, tmp_path / "photos", "--steps", 3, "--size", 32, "-o"]
+    assert run(*command, tmp_path / "one.safetensors", "--batch-size", 2) == 0
+    printed = torchrun(["-m", "nst", *command, tmp_path / "two.safetensors", "--batch-size", 1], machines, each)
+    assert [line for line in printed.splitlines() if "3 steps" in line] == printed.splitlines()  # the first process says it, alone
+    picture, trained = torch.rand(1, 3, 64, 64), [nst.load_style(tmp_path / f"{n}.safetensors") for n in ("one", "two")]
+    one, two, before = (net.stylize(picture) for net in (*trained, nst.load_style(SHIPPED)))
+    assert (one - two).norm() < 0.01 * (one - before).norm()
 
 
 def test_video_counts_its_frames_and_measures_flicker(tmp_path: Path, capsys: pytest.CaptureFixture):

@@ -16,6 +16,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from processes import LAYOUTS, torchrun
 from safetensors.torch import load_file
 from torch import nn
 
@@ -480,18 +481,19 @@ TWO = """
 """
 
 
+def program(folder: Path, name: str, batch: int) -> Path:
+    """One step of training, whose gradients, weights and losses each process writes to `folder`/name<rank>.pt."""
+    file = folder / f"{name}.py"
+    text = TWO.format(tests=str(Path(__file__).parent), batch=batch, folder=str(folder), name=name)
+    file.write_text(textwrap.dedent(text))
+    return file
+
+
 @pytest.mark.slow
-def test_two_processes_are_one_with_twice_the_batch(tmp_path: Path):
-    found = {}
-    torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    for name, batch, command in (("one", 4, []), ("two", 2, torchrun)):
-        program, tests = tmp_path / f"{name}.py", str(Path(__file__).parent)
-        text = TWO.format(tests=tests, batch=batch, folder=str(tmp_path), name=name)
-        program.write_text(textwrap.dedent(text))
-        environment = {**os.environ, "NST_PROGRESS": "0", "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "NST_DEVICE": "cpu"}
-        done = subprocess.run([sys.executable, *command, str(program)], env=environment, capture_output=True, text=True,
-                              timeout=300)  # fmt: skip
-        assert done.returncode == 0, done.stderr[-3000:]
+@pytest.mark.parametrize(("machines", "each"), LAYOUTS)
+def test_two_processes_are_one_with_twice_the_batch(tmp_path: Path, machines: int, each: int):
+    subprocess.run([sys.executable, program(tmp_path, "one", batch=4)], check=True, timeout=300)
+    torchrun([program(tmp_path, "two", batch=2)], machines, each)
     found = {name: torch.load(tmp_path / f"{name}.pt", weights_only=True) for name in ("one0", "two0", "two1")}
     assert len(found["one0"]["gradients"]) == len(list(net().parameters()))
     for name, alone in found["one0"]["gradients"].items():
@@ -501,6 +503,29 @@ def test_two_processes_are_one_with_twice_the_batch(tmp_path: Path):
         assert (together - alone).norm() <= 1e-5 * alone.norm(), name
     assert all(torch.equal(a, found["two1"]["weights"][k]) for k, a in found["two0"]["weights"].items())
     assert found["two0"]["trace"][0]["grey"] == pytest.approx(found["one0"]["trace"][0]["grey"], rel=1e-5)
+
+
+RESUMED = """
+    import sys
+    sys.path.insert(0, {tests!r})
+    from test_training import *
+    trace, _ = run(small(), folder=sys.argv[1] + os.environ["MACHINE"] * ("apart" in sys.argv))
+    print(json.dumps([losses["grey"] for losses in trace]))
+"""
+
+
+@pytest.mark.slow
+def test_several_machines_share_a_folder(tmp_path: Path):
+    """Both go on from its last checkpoint; with a folder each, one would go on and one begin, so they say no at once."""
+    file, folder = tmp_path / "program.py", tmp_path / "shared"
+    file.write_text(textwrap.dedent(RESUMED.format(tests=str(Path(__file__).parent))))
+    whole = torchrun([file, folder], 2, 1).splitlines()
+    (folder / "step_000008").rename(tmp_path / "aside")
+    assert [path.name for path in folder.iterdir()] == ["step_000006"]
+    resumed = torchrun([file, folder], 2, 1).splitlines()
+    assert len({*whole, *resumed}) == 1 and len(json.loads(whole[0])) == 8
+    with pytest.raises(RuntimeError, match="not one folder that every process sees"):
+        torchrun([file, tmp_path / "own", "apart"], 2, 1)
 
 
 def test_run_json_says_what_the_run_was(tmp_path: Path):
