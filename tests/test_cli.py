@@ -260,16 +260,19 @@ def test_train_makes_a_network_that_paints_and_goes_on(tmp_path: Path, capsys: p
 @pytest.mark.slow
 @pytest.mark.parametrize(("machines", "each"), LAYOUTS)
 def test_torchrun_trains_the_network_of_one_process_with_twice_the_batch(tmp_path: Path, machines: int, each: int):
+    """But for the scale of the content loss, which is the variance of each process' own pictures."""
     for k in range(3):
         photo(tmp_path / "photos" / f"{k}.png", (80, 96), k)
     style = photo(tmp_path / "style.png", (80, 80), 9)
     command = ["train", style, tmp_path / "photos", "--steps", 3, "--size", 32, "-o"]
-    assert run(*command, tmp_path / "one.safetensors", "--batch-size", 2) == 0
+    for name, size in (("one", 2), ("half", 1)):
+        assert run(*command, tmp_path / f"{name}.safetensors", "--batch-size", size) == 0
     printed = torchrun(["-m", "nst", *command, tmp_path / "two.safetensors", "--batch-size", 1], machines, each)
     assert [line for line in printed.splitlines() if "3 steps" in line] == printed.splitlines()  # the first process says it, alone
-    picture, trained = torch.rand(1, 3, 64, 64), [nst.load_style(tmp_path / f"{n}.safetensors") for n in ("one", "two")]
-    one, two, before = (net.stylize(picture) for net in (*trained, nst.load_style(SHIPPED)))
-    assert (one - two).norm() < 0.01 * (one - before).norm()
+    picture = torch.rand(1, 3, 64, 64)
+    nets = [nst.load_style(tmp_path / f"{name}.safetensors") for name in ("one", "two", "half")]
+    one, two, half = (net.stylize(picture) for net in nets)
+    assert (one - two).norm() < 0.2 * (one - half).norm()
 
 
 def test_video_counts_its_frames_and_measures_flicker(tmp_path: Path, capsys: pytest.CaptureFixture):
