@@ -244,6 +244,13 @@ def test_make_refuses_an_old_python(tmp_path: Path):
     assert not (tmp_path / "venv").exists()
 
 
+def test_coverage_is_gated():
+    workflow = yaml.safe_load((TOP / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+    assert any(step.get("run") == "make coverage" for step in workflow["jobs"]["coverage"]["steps"])
+    settings = tomllib.loads((TOP / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["coverage"]
+    assert settings["run"]["branch"] and settings["report"]["fail_under"] >= 95
+
+
 def test_ci_run_is_executable_shell():
     first, *_ = (TOP / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     assert first == "#!/usr/bin/env bash"
