@@ -17,22 +17,45 @@ from nst.arguments import check_choice, check_number
 GRAM_DIVISORS = ("chw", "hw", "none")
 CONTENT_FORMS = ("relative", "batch", "mean", "half_sum")
 STYLE_FORMS = ("relative", "mean", "quarter_sum")
+PARTS = 16  # of the positions, whose products in bfloat16 are summed in float32
 
 
 def gram_matrix(features: Tensor, divide_by: str = "chw") -> Tensor:
     """Which channels fire together, wherever it happens: G_ij = sum over positions k of F_ik F_jk, one matrix per picture.
 
-    features (B, C, H, W) -> (B, C, C). divide_by: "chw" = G / (C H W), the PyTorch tutorial's (and the article's) division; "hw" =
-    G / (H W), the mean over positions, as in Gatys' notebook; "none" = the sum itself, as in the paper (1508.06576, eq. 3).
+    features (B, C, H, W) -> (B, C, C), in float32 where they are bfloat16. divide_by: "chw" = G / (C H W), the PyTorch tutorial's
+    (and the article's) division; "hw" = G / (H W), the mean over positions, as in Gatys' notebook; "none" = the sum itself, as in
+    the paper (1508.06576, eq. 3).
     Differs from the tutorial: it folds the batch into the channels, view(a * b, c * d), so that in a batch of two the pictures mix.
     """
     if features.ndim != 4:
         raise ValueError(f"features: expected the shape (B, C, H, W), got {tuple(features.shape)}")
     check_choice("divide_by", divide_by, GRAM_DIVISORS)
     _, c, h, w = features.shape
-    flat = features.flatten(2)  # (B, C, H*W)
-    gram = flat @ flat.mT  # (B, C, C)
+    gram = _Products.apply(features.flatten(2))  # (B, C, H*W) -> (B, C, C)
     return gram / {"chw": c * h * w, "hw": h * w, "none": 1}[divide_by]
+
+
+class _Products(torch.autograd.Function):
+    """F F^T of matrices (B, C, N), each entry a sum over N; in float32 where F is bfloat16.
+
+    Autograd alone takes its gradient, (D + D^T) F, as two products, and adds them where they lie differently in memory.
+    """
+
+    @staticmethod
+    def forward(ctx, f: Tensor) -> Tensor:
+        ctx.save_for_backward(f)
+        if f.dtype != torch.bfloat16:
+            return f @ f.mT
+        n = f.shape[2] // PARTS * PARTS  # a sum rounded to bfloat16 hides what a picture still lacks: sum a part at a time
+        parts, rest = f[..., :n].unflatten(2, (PARTS, n // PARTS)).transpose(1, 2), f[..., n:].float()  # (B, PARTS, C, n / PARTS)
+        return (parts @ parts.mT).sum(1, dtype=torch.float32) + rest @ rest.mT
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> Tensor:
+        (f,) = ctx.saved_tensors
+        both = (gradient + gradient.mT).to(f.dtype)
+        return both @ f if f.is_contiguous() else (f.mT @ both).mT  # laid out as f is: channels first or last
 
 
 def content_loss(features: Tensor, target: Tensor, form: str = "relative") -> Tensor:

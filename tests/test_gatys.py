@@ -83,6 +83,32 @@ def test_the_loss_falls_and_the_best_picture_comes_back(encoder, pair, optimizer
     assert torch.equal(content, before[0]) and torch.equal(style, before[1])
 
 
+@pytest.mark.parametrize("recipe", ["default", "article"])
+def test_bfloat16_has_the_loss_and_the_gradient_of_float32(encoder, pair, recipe):
+    content, style = pair
+    losses, gradients = [], []
+    for precision in gatys.PRECISIONS:
+        config = getattr(GatysConfig, recipe)(precision=precision)
+        x = torch.rand(content.shape, generator=torch.Generator().manual_seed(0)).requires_grad_()
+        losses.append(Objective(config, encoder, content, style)(x)["total"])
+        gradients += torch.autograd.grad(losses[-1], x)
+    assert losses[1].dtype == torch.float32 and relative(losses[1].detach(), losses[0].detach()) < 5e-3
+    assert float((gradients[1] - gradients[0]).norm() / gradients[0].norm()) < 0.1
+
+
+def test_a_search_in_bfloat16_ends_about_as_low(encoder, pair):
+    content, style = pair
+    exact, shown = GatysConfig.article(evaluations=60), []
+    rounded = replace(exact, precision="bfloat16")
+    objective = Objective(exact, encoder, content, style)  # in float32
+    wanted = stylize(content, style, config=exact, encoder=encoder)
+    found = stylize(content, style, config=rounded, encoder=encoder, callback=lambda step, parts, x: shown.append(parts["total"]))
+    start, wanted_loss, loss = (objective(x)["total"].item() for x in (content, wanted, found))
+    assert found.dtype == torch.float32 and found.is_contiguous()
+    assert loss < 1.2 * wanted_loss < 0.1 * start, (start, wanted_loss, loss)
+    assert min(shown) == pytest.approx(loss, rel=0.01)  # the callback's losses are to be believed
+
+
 def test_adam_never_diverges(encoder, pair):
     """Steps of half the range make the loss rise; what comes back is the best picture, and its loss is the one that was told."""
     content, style = pair
@@ -200,6 +226,7 @@ def test_recipes_state_the_published_numbers():
     ({"scales": 1.5}, "scales=1.5"), ({"style_weight": -1}, "style_weight=-1"),
     ({"content_weight": float("nan")}, "content_weight=nan"),
     ({"style_form": "l1"}, "style_form='l1'"), ({"style_layer_weights": (1.0,)}, "one weight for each of the 5"),
+    ({"precision": "int8"}, "precision='int8'"),
     ({"learning_rate": -1}, "learning_rate=-1"), ({"style_layer_weights": (-1.0,) * 5}, "style_layer_weights\\[0\\]=-1.0"),
     ({"evaluations": True}, "evaluations=True"), ({"style_weight": "much"}, "style_weight='much'"),
     ({"style_layers": ()}, "style_layers is empty"), ({"content_layers": ()}, "content_layers is empty"),

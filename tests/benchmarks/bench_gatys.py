@@ -6,7 +6,13 @@
 FOLDER holds `teacher/` (the first convolutions of the real VGG-19), `cache/`, `photos_kept_out/` and `paintings/`; it is
 NST_TEST_ASSETS where that is set. The network is rescaled to mean activation 1, about the scale of torchvision's VGG-19, for
 which the article's weights are stated. Both start from the content; the loss that counts is the article's formula on the picture
-clipped to [0, 1], as a running minimum. Seconds are of the whole loop on this machine, the two in turn: read the ratio.
+clipped to [0, 1] in float32, as a running minimum. Seconds are of the whole loop on this machine, the two in turn: read the ratio.
+Ours computes the network in `--precision` bfloat16; its losses are measured again in float32, and the clock stands still meanwhile.
+
+Evaluations at 128 px until the article's best loss of 300, on The Starry Night, The Great Wave, Composition VII: bfloat16 145, 87,
+65; float32 134 on the first. Remembering 50 or 20 steps, not 100: 154 or 216. With Gram matrices rounded to bfloat16, too, the
+search ends at a loss of 22, where the article's best is 15. On a processor with AMX an evaluation takes 0.06 s in bfloat16, 0.14 in
+float32.
 """
 
 import argparse
@@ -20,7 +26,7 @@ from torch import Tensor
 
 import nst
 from nst import vgg
-from nst.gatys import GatysConfig, Objective, stylize
+from nst.gatys import PRECISIONS, GatysConfig, Objective, stylize
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "data" / "make"))
 from teachers import real_vgg19  # noqa: E402 (the development networks are not part of the library)
@@ -65,18 +71,22 @@ def article_loop(
     return trace[:evaluations]
 
 
-def our_loop(network: nst.VGG19, content: Tensor, style: Tensor, evaluations: int) -> Trace:
+def our_loop(network: nst.VGG19, content: Tensor, style: Tensor, evaluations: int, precision: str = "bfloat16") -> Trace:
     """`nst.gatys.stylize` with the article's recipe; the last loss is that of the picture it returns, not of a step it tried."""
-    trace, began = [], time.perf_counter()
-    config = GatysConfig.article(evaluations=evaluations)
+    exact, trace, measuring = Objective(RECIPE, network, content, style), [], 0.0
+    began = time.perf_counter()
 
+    @torch.no_grad()
     def note(step, parts, x):
-        trace.append((time.perf_counter() - began, parts["total"]))
+        nonlocal measuring
+        now = time.perf_counter()
+        trace.append((now - began - measuring, exact(x)["total"].item()))  # in float32, whatever the search computes in
+        measuring += time.perf_counter() - now
 
+    config = GatysConfig.article(evaluations=evaluations, precision=precision)
     x = stylize(content, style, config=config, callback=note, encoder=network)
-    with torch.no_grad():
-        loss = Objective(config, network, content, style)(x)["total"].item()
-    return [*trace, (time.perf_counter() - began, loss)]
+    note(evaluations, None, x)
+    return trace
 
 
 def reached(trace: Trace, loss: float) -> tuple[float, int]:
@@ -89,7 +99,8 @@ def bench_time(a: argparse.Namespace) -> None:
     content = nst.assets.picture("tuebingen_neckarfront", a.size)
     for name in ("starry_night", "great_wave", "composition_vii"):
         style = nst.assets.picture(name, a.size)
-        theirs, ours = (loop(network, content, style, a.evaluations) for loop in (article_loop, our_loop))
+        theirs = article_loop(network, content, style, a.evaluations)
+        ours = our_loop(network, content, style, a.evaluations, a.precision)
         best = min(loss for _, loss in theirs)
         (t, n), (s, m) = reached(theirs, best), reached(ours, best)
         lowest = min(loss for _, loss in ours)
@@ -106,7 +117,8 @@ def bench_divergences(a: argparse.Namespace) -> None:
     photos, paintings = (sorted((a.assets / folder).glob("*.jpg")) for folder in ("photos_kept_out", "paintings"))
     for photo, painting in list(zip(photos, paintings[::3], strict=False))[: a.pairs]:
         content, style = nst.load_image(photo, a.size), nst.load_image(painting, a.size)
-        traces = [loop(network, content, style, a.evaluations) for loop in (article_loop, our_loop)]
+        traces = [article_loop(network, content, style, a.evaluations),
+                  our_loop(network, content, style, a.evaluations, a.precision)]  # fmt: skip
         counts = [count + diverged(trace) for count, trace in zip(counts, traces, strict=True)]
         shown = [f"{min(v for _, v in trace):9.4g} … {trace[-1][1]:9.4g}" for trace in traces]
         print(f"{photo.stem} x {painting.stem:32} article {shown[0]}   ours {shown[1]}", flush=True)
@@ -122,6 +134,7 @@ def main() -> None:
         command.add_argument("--size", type=int, default=size)
         command.add_argument("--evaluations", type=int, default=evaluations)
         command.add_argument("--pairs", type=int, default=20)
+        command.add_argument("--precision", choices=PRECISIONS, default="bfloat16")
         command.set_defaults(run=run)
     a = p.parse_args()
     if a.assets is None:
