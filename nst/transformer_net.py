@@ -125,8 +125,9 @@ class TransformerNet(nn.Module):
     def stylize(self, content: Tensor, *, strength: float = 1.0) -> Tensor:
         """Paint pictures (B, 3, H, W), RGB in [0, 1], in this network's style: the same shape, clipped to [0, 1].
 
-        strength: 1 is the style as it was trained; 0 nearly gives the photograph back. In between, the norm layers and the last
-            block are as far between the two (Dumoulin et al. 2017, arXiv 1610.07629, blend the norm layers of two styles so).
+        strength: 1 is the style as it was trained; 0 nearly gives the photograph back. In between, the norm layers and the blocks
+            before and after the residual ones are as far between the two (Dumoulin et al. 2017, arXiv 1610.07629, blend the norm
+            layers of two styles so).
         ValueError / TypeError: another shape or dtype, NaN, or a side under 5 px; a strength outside [0, 1], or not 1 where the
         network knows no other (`weak` is empty). MemoryError: it does not fit; the message says which size would.
         """

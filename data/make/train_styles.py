@@ -3,6 +3,7 @@
     python data/make/train_styles.py round STYLE … --photos FOLDER --teacher FOLDER [--start NETWORK] [--style-weight W]
     python data/make/train_styles.py average STYLE NETWORK NETWORK …       the mean of what several rounds ended with
     python data/make/train_styles.py weak NETWORK … --photos FOLDER        its weights at strength 0
+    python data/make/train_styles.py soften NETWORK 0.95                   full strength becomes 0.95 of it
     python data/make/train_styles.py export STYLE NETWORK                  into data/weights
 
 Every network is half as wide as the article's. It learns on the real VGG-19 up to relu3_2 (see teachers.py), where a smaller
@@ -13,8 +14,8 @@ A style is learned in rounds. A round starts from the style's own network, or fr
 random weights, which take ten times the steps. A style is judged by eye on photographs that no round has seen: rounds with more and
 with less style are laid side by side. The mean of the weights of two rounds can be better than a round in between (averages of one
 training's weights: Izmailov et al. 2018, arXiv 1803.05407).
-Last, the norm layers and the last block alone, 5,491 weights of 424,899, learn to give the photograph back (`weak`): between those
-weights and the style's own lies every strength.
+Last, a second set of weights of the norm layers and of the six outer blocks learns to give the photograph back (`weak`): between
+those weights and the style's own lies every strength. The residual blocks' convolutions, nine tenths of the network, are shared.
 Runs resume from build/styles; started with `torchrun --nproc-per-node N` they run on N processes.
 """
 
@@ -42,6 +43,7 @@ WEIGHTS = {"night_orchard": (24.0, 1.0), "rose_window": (16.0, 1.0), "harbour_wo
            "mosaic_peacock": (12.0, 0.2)}  # fmt: skip
 # The middle share of a painting that is looked at, all of it where none is named: a part, brought to the same size, has larger
 # dots and tesserae, and no frame.
+OUTER = ("0", "1", "2", "8", "9", "10")  # the blocks before and after the residual ones: strength 0 has its own
 PARTS = {"mosaic_peacock": 0.7, "garden_points": 0.7, "halftone_city": 0.8}
 
 
@@ -118,14 +120,22 @@ def weak(a: argparse.Namespace) -> None:
         net, encoder = nst.load_style(file), nst.VGG19.load("lite").to(nst.device())
         strong = {k: v.clone() for k, v in net.state_dict().items()}
         for name, parameter in net.named_parameters():
-            parameter.requires_grad_(".norm." in name or name.startswith("model.10."))
+            parameter.requires_grad_(".norm." in name or name.split(".")[1] in OUTER)
         crops = Crops(picture_files(a.photos), 128, seed=a.seed)
-        config = TrainingConfig(steps=a.steps, batch_size=6, learning_rate=5e-3, hold=0.3, seed=a.seed)
+        config = TrainingConfig(steps=a.steps, batch_size=6, learning_rate=3e-3, hold=0.3, seed=a.seed)
         trace = train(net, encoder, photograph, crops, config, file.with_name("weak"))
         net.weak = {k: v.detach().clone() for k, v in net.named_parameters() if v.requires_grad}
         net.load_state_dict(strong)
         net.save(file, dtype=torch.float16)
         print(f"{file}: strength 0 leaves {sum(part['pixel'] for part in trace[-50:]) / 50:.3f} of the photographs' variance")
+
+
+def soften(a: argparse.Namespace) -> None:
+    """Full strength becomes a little less of it, where a face or a letter has suffered."""
+    net = nst.load_style(a.network)
+    strong = net.state_dict()
+    net.load_state_dict({**strong, **{k: torch.lerp(weak.to(strong[k]), strong[k], a.strength) for k, weak in net.weak.items()}})
+    net.save(a.network, {"softened": a.strength * net.metadata.get("softened", 1.0)}, torch.float16)
 
 
 def average(a: argparse.Namespace) -> None:
@@ -169,6 +179,10 @@ def main() -> None:
     w.add_argument("--steps", type=int, default=400)
     w.add_argument("--seed", type=int, default=0)
     w.set_defaults(run=weak)
+    q = commands.add_parser("soften")
+    q.add_argument("network", type=Path)
+    q.add_argument("strength", type=float)
+    q.set_defaults(run=soften)
     e = commands.add_parser("export")
     e.add_argument("style", choices=assets.styles())
     e.add_argument("network", type=Path)
