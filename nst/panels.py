@@ -97,10 +97,8 @@ def labelled_grid(
     for panel, title in zip(panels[0], columns, strict=True):
         panel.title = str(title)
     figure = _lay_out(panels, height, _style_panels(style), [str(row) for row in rows], row_name, column_name)
-    figure.set_label(
-        f"Grid of pictures; rows ({row_name or 'from the top'}): {', '.join(map(str, rows))}; "
-        f"columns ({column_name or 'from the left'}): {', '.join(map(str, columns))}"
-    )
+    named = {f"rows ({row_name or 'from the top'})": rows, f"columns ({column_name or 'from the left'})": columns}
+    figure.set_label("; ".join(["Grid of pictures", *(f"{k}: {', '.join(map(str, v))}" for k, v in named.items() if any(v))]))
     return figure
 
 
