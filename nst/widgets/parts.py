@@ -29,7 +29,8 @@ from nst.widgets.work import Worker
 HERE = Path(__file__).parent
 QUALITY = 88  # of the JPEGs: live pictures are small and sent often
 PAGE, STILL_HEIGHTS = 880, (220, 190, 160, 130, 100)  # pixels of a page: its width, and the heights tried for a picture in a grid
-STILL_BYTES, STILL_QUALITIES = 86_000, (76, 68, 60, 52, 44)  # of a grid as a file
+STILL_BYTES = 86_000  # of a grid as a file, about
+STILL_QUALITIES = ((1, 76), (1, 64), (1, 52), (2, 80), (2, 70), (2, 60))  # shrunk by, JPEG quality: the first that fits
 GRID = 96  # cells of a drawn mask along its longer side
 Source = str | Tensor
 
@@ -265,13 +266,13 @@ def jpeg(picture: Tensor, quality: int = QUALITY) -> bytes:
 
 
 def still_sheet(pictures: Mapping[str, Tensor]) -> tuple[bytes, int]:
-    """{caption: picture} side by side as a JPEG with twice the pixels of its place on the page, and its width there."""
+    """{caption: picture} side by side as a JPEG, and its width on the page. It has twice the pixels of its place there, if it can."""
     for height in STILL_HEIGHTS:
         page = sheet(pictures, height=2 * height, density=2)
         if page.shape[-1] <= 2 * PAGE:
             break
-    for quality in STILL_QUALITIES:
-        file = jpeg(page, quality)
+    for shrink, quality in STILL_QUALITIES:
+        file = jpeg(resize(page, (page.shape[-2] // shrink, page.shape[-1] // shrink)), quality)
         if len(file) <= STILL_BYTES:
             break
     return file, page.shape[-1] // 2
