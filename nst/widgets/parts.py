@@ -266,7 +266,7 @@ def jpeg(picture: Tensor, quality: int = QUALITY) -> bytes:
 
 
 def still_sheet(pictures: Mapping[str, Tensor]) -> tuple[bytes, int]:
-    """{caption: picture} side by side as a JPEG, and its width on the page. It has twice the pixels of its place there, if it can."""
+    """{caption: picture} side by side as a JPEG, with twice the pixels of its place on the page if it can, and its width there."""
     for height in STILL_HEIGHTS:
         page = sheet(pictures, height=2 * height, density=2)
         if page.shape[-1] <= 2 * PAGE:
