@@ -85,7 +85,7 @@ def labelled_grid(
 ) -> Figure:
     """A sweep over two things: pictures[i][j] belongs to rows[i] and columns[j], such as style layers and style weights.
 
-    rows, columns: what is varied, written at the left and above. row_name, column_name: what these are.
+    rows, columns: what is varied, written at the left and above; "" writes nothing. row_name, column_name: what these are.
     captions: texts below the pictures, such as their losses. style, height: as in `picture_grid`.
     ValueError: no picture, or not one for each row and column.
     """
@@ -97,10 +97,8 @@ def labelled_grid(
     for panel, title in zip(panels[0], columns, strict=True):
         panel.title = str(title)
     figure = _lay_out(panels, height, _style_panels(style), [str(row) for row in rows], row_name, column_name)
-    figure.set_label(
-        f"Grid of pictures; rows ({row_name or 'from the top'}): {', '.join(map(str, rows))}; "
-        f"columns ({column_name or 'from the left'}): {', '.join(map(str, columns))}"
-    )
+    named = {f"rows ({row_name or 'from the top'})": rows, f"columns ({column_name or 'from the left'})": columns}
+    figure.set_label("; ".join(["Grid of pictures", *(f"{k}: {', '.join(map(str, v))}" for k, v in named.items() if any(v))]))
     return figure
 
 
@@ -112,7 +110,8 @@ def _style_panels(style: Tensor | Mapping[str, Tensor] | None) -> list[Panel]:
 def _lay_out(rows: list[list[Panel]], height: float, styles: list[Panel], row_titles: Sequence[str] = (), row_name: str = "",
              column_name: str = "") -> Figure:  # fmt: skip
     """A figure with the styles in a column at the left, then the row titles, then the rows."""
-    first, margin = int(bool(styles)), 1.2 if row_titles else 0  # the first column after the styles; inches of the row titles
+    first = int(bool(styles))  # the first column after the styles
+    margin = 1.2 if any(row_titles) or row_name else 0  # inches of the row titles
     cells = [[*[style] * first, *(row or [])] for style, row in zip_longest(styles, rows)]
     aspects = [max(panel.aspect for panel in column if panel) for column in zip_longest(*cells)]
     before = [0, *[GAP] * (len(aspects) - 1)]

@@ -16,26 +16,31 @@ PAGE, INK = "white", "#3a3631"
 MARGIN, GAP, CAPTION = 24, 18, 30  # pixels; CAPTION is the height kept for a line of text
 
 
-def sheet(pictures: Mapping[str, Tensor], columns: int | None = None, height: int = 256, quiet: bool = False) -> Tensor:
+def sheet(
+    pictures: Mapping[str, Tensor], columns: int | None = None, height: int = 256, quiet: bool = False, density: int = 1
+) -> Tensor:
     """{caption: picture (1, 3, H, W)} in rows of `columns`, each picture `height` pixels high, on white: (1, 3, H', W').
 
-    columns: None takes up to four pictures in one row, and of more about as many as there are rows.   quiet: no captions.
+    columns: None takes up to four pictures in one row, and of more about as many as there are rows; each is as wide as its widest.
+    quiet: no captions.   density: pixels of the sheet per pixel of the page, for margins and letters.
     ValueError / TypeError: no pictures; one of another shape or dtype.
     """
     if not pictures:
         raise ValueError("pictures: expected at least one picture (1, 3, H, W), got none")
     images = {caption: to_image(picture, caption, height) for caption, picture in pictures.items()}
     columns = columns or (len(images) if len(images) <= 4 else math.ceil(math.sqrt(len(images))))
-    width = max(image.width for image in images.values())
-    line = 0 if quiet else CAPTION
-    rows, columns = math.ceil(len(images) / columns), min(columns, len(images))
-    page = Image.new("RGB", (2 * MARGIN + columns * (width + GAP) - GAP, 2 * MARGIN + rows * (height + line + GAP) - GAP), PAGE)
-    draw, font = ImageDraw.Draw(page), ImageFont.load_default(size=16)
+    columns = min(columns, len(images))
+    widths = [max(image.width for image in list(images.values())[k::columns]) for k in range(columns)]
+    margin, gap, line = MARGIN * density, GAP * density, 0 if quiet else CAPTION * density
+    rows, step = math.ceil(len(images) / columns), height + line + gap
+    page = Image.new("RGB", (2 * margin + sum(widths) + gap * (columns - 1), 2 * margin + rows * step - gap), PAGE)
+    draw, font = ImageDraw.Draw(page), ImageFont.load_default(size=16 * density)
     for k, (caption, image) in enumerate(images.items()):
-        x, y = MARGIN + k % columns * (width + GAP), MARGIN + k // columns * (height + line + GAP)
-        page.paste(image, (x + (width - image.width) // 2, y))
+        row, column = divmod(k, columns)
+        middle, y = margin + sum(widths[:column]) + gap * column + widths[column] / 2, margin + row * step
+        page.paste(image, (math.floor(middle - image.width / 2), y))
         if not quiet:
-            draw.text((x + width / 2, y + height + CAPTION / 2), caption, fill=INK, font=font, anchor="mm")
+            draw.text((middle, y + height + line / 2), caption, fill=INK, font=font, anchor="mm")
     return torch.from_numpy(np.array(page)).permute(2, 0, 1)[None] / 255  # (1, 3, H', W')
 
 

@@ -102,20 +102,22 @@ def test_a_sheet_holds_each_picture_where_it_belongs_and_its_caption():
     red, blue = torch.zeros(1, 3, 20, 30), torch.zeros(1, 3, 10, 10)
     red[:, 0], blue[:, 2] = 1, 1
     page = sheet({"red": red, "blue": blue, "again": red}, columns=2, height=40)
-    assert page.shape == (1, 3, 2 * MARGIN + 2 * (40 + CAPTION) + GAP, 2 * MARGIN + 2 * 60 + GAP)
+    assert page.shape == (1, 3, 2 * MARGIN + 2 * (40 + CAPTION) + GAP, 2 * MARGIN + 60 + 40 + GAP)
     assert torch.equal(page[0, :, MARGIN + 20, MARGIN + 30], torch.tensor([1.0, 0, 0]))
-    second = MARGIN + 60 + GAP + 30  # the middle of the second column: 40 px wide, centred
+    second = MARGIN + 60 + GAP + 20  # the middle of the second column, as wide as its picture: 40 px
     assert torch.equal(page[0, :, MARGIN + 20, second], torch.tensor([0, 0, 1.0]))
     assert torch.equal(page[0, :, MARGIN + 20, second - 25], torch.ones(3))
     caption = page[0, :, MARGIN + 40 : MARGIN + 40 + CAPTION, MARGIN : MARGIN + 60]
     assert 0.02 < float((caption < 0.6).float().mean()) < 0.5  # some ink, and room around it
     assert torch.equal(
-        page[0, :, -MARGIN - CAPTION :, second - 30 :], torch.ones(3, MARGIN + CAPTION, page.shape[-1] - second + 30)
+        page[0, :, -MARGIN - CAPTION :, second - 20 :], torch.ones(3, MARGIN + CAPTION, page.shape[-1] - second + 20)
     )
 
 
 def test_a_quiet_sheet_has_no_captions():
     assert sheet({"a": torch.zeros(1, 3, 8, 8)}, height=8, quiet=True).shape == (1, 3, 2 * MARGIN + 8, 2 * MARGIN + 8)
+    dense = sheet({"a": torch.zeros(1, 3, 8, 8)}, height=16, density=2)
+    assert dense.shape == (1, 3, 2 * (2 * MARGIN + 8 + CAPTION), 2 * (2 * MARGIN + 8))
     with pytest.raises(ValueError, match="pictures: expected at least one"):
         sheet({})
     with pytest.raises(ValueError, match="wrong: expected the shape"):

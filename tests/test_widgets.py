@@ -661,11 +661,12 @@ def test_a_closed_panel_leaves_no_widget_behind(name: str):
 
 @pytest.mark.parametrize("name", PANELS)
 def test_a_page_without_a_kernel_has_a_picture_grid(name: str):
-    bundle = PANELS[name]()._repr_mimebundle_()
+    bundle, metadata = PANELS[name]()._repr_mimebundle_()
     assert {"application/vnd.jupyter.widget-view+json", "image/jpeg", "text/plain"} <= set(bundle)
-    picture = base64.b64decode(bundle["image/jpeg"])
+    picture, shown = base64.b64decode(bundle["image/jpeg"]), metadata["image/jpeg"]
     width, height = Image.open(io.BytesIO(picture)).size
-    assert width > 150 < height and len(picture) < 150_000
+    assert width > 300 < height and len(picture) < 100_000
+    assert width // shown["width"] in (1, 2) and shown["width"] <= 880 and "as a grid of pictures: " in shown["alt"]
 
 
 def test_running_a_cell_again_closes_what_it_showed(monkeypatch: pytest.MonkeyPatch):

@@ -48,7 +48,7 @@ def learn(photos: Path, net: nst.TransformerNet | None = None, data=None, learns
     net = net or copy.deepcopy(nst.load_style(START)).requires_grad_()
     for name, parameter in net.named_parameters():
         parameter.requires_grad_(learns(name))
-    recipe = {"content_layers": ("relu3_2", "relu4_2"), "style_weight": 20.0, "tv_weight": 0.3, "style_warmup": 0, **changes}
+    recipe = {"content_layers": ("relu3_2", "relu4_2"), "style_weight": 5.0, "tv_weight": 0.3, "style_warmup": 0, **changes}
     loss = PerceptualLoss(PerceptualConfig.default(**recipe), encoder, nst.assets.picture(STYLE))
     config = TrainingConfig(steps=steps, batch_size=4, learning_rate=2e-3, warmup=10, hold=0.5)
     trace = train(net, encoder, loss, data or Crops(picture_files(photos), 128), config)
@@ -74,7 +74,7 @@ def content(photos: Path) -> dict:
 
 
 def weight(photos: Path) -> dict:
-    made = {w: nothing_changed(photos) if w == 20 else learn(photos, style_weight=float(w)) for w in (1, 5, 20, 80)}
+    made = {w: nothing_changed(photos) if w == 5 else learn(photos, style_weight=float(w)) for w in (1, 5, 20, 80)}
     return {f"style weight {w}": run for w, run in made.items()}
 
 
@@ -85,7 +85,7 @@ def data(photos: Path) -> dict:
 
 
 def norms(photos: Path) -> dict:
-    recipe = {"steps": 2 * STEPS, "style_weight": 5.0, "style_warmup": STEPS // 2}
+    recipe = {"steps": 2 * STEPS, "style_warmup": STEPS // 2}
     return {f"{norm} norm": learn(photos, nst.TransformerNet(12, norm=norm), **recipe) for norm in ("instance", "batch")}
 
 

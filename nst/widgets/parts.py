@@ -28,6 +28,9 @@ from nst.widgets.work import Worker
 
 HERE = Path(__file__).parent
 QUALITY = 88  # of the JPEGs: live pictures are small and sent often
+PAGE, STILL_HEIGHTS = 880, (220, 190, 160, 130, 100)  # pixels of a page: its width, and the heights tried for a picture in a grid
+STILL_BYTES = 86_000  # of a grid as a file, about
+STILL_QUALITIES = ((1, 76), (1, 64), (1, 52), (2, 80), (2, 70), (2, 60))  # shrunk by, JPEG quality: the first that fits
 GRID = 96  # cells of a drawn mask along its longer side
 Source = str | Tensor
 
@@ -255,11 +258,24 @@ def named(pictures: Several | None, default: Sequence[str], size: int) -> dict[s
     return {title: assets.picture(p, size) if isinstance(p, str) else resize(p, size) for title, p in pictures.items()}
 
 
-def jpeg(picture: Tensor) -> bytes:
+def jpeg(picture: Tensor, quality: int = QUALITY) -> bytes:
     """A picture (1, 3, H, W) as a JPEG file's bytes."""
     file = io.BytesIO()
-    to_image(picture).save(file, format="JPEG", quality=QUALITY)
+    to_image(picture).save(file, format="JPEG", quality=quality, optimize=True)
     return file.getvalue()
+
+
+def still_sheet(pictures: Mapping[str, Tensor]) -> tuple[bytes, int]:
+    """{caption: picture} side by side as a JPEG, with twice the pixels of its place on the page if it can, and its width there."""
+    for height in STILL_HEIGHTS:
+        page = sheet(pictures, height=2 * height, density=2)
+        if page.shape[-1] <= 2 * PAGE:
+            break
+    for shrink, quality in STILL_QUALITIES:
+        file = jpeg(resize(page, (page.shape[-2] // shrink, page.shape[-1] // shrink)), quality)
+        if len(file) <= STILL_BYTES:
+            break
+    return file, page.shape[-1] // 2
 
 
 # --- the panel --------------------------------------------------------------------------------------------------------------------
@@ -291,10 +307,14 @@ class Panel(ipywidgets.VBox):
         """{caption: picture (1, 3, H, W)}: what a page without a kernel shows in its place."""
         raise NotImplementedError
 
-    def _repr_mimebundle_(self, **options) -> dict[str, str]:
-        picture = base64.b64encode(jpeg(sheet(self.still(), height=150))).decode()
-        text = f"{self.title}: a widget, which needs a running kernel"
-        return {**super()._repr_mimebundle_(**options), "image/jpeg": picture, "text/plain": text}
+    def _repr_mimebundle_(self, **options) -> tuple[dict[str, str], dict[str, dict]]:
+        """What a notebook shows and stores, and the width on the page and the text of the picture grid in it."""
+        stills = self.still()
+        picture, width = still_sheet(stills)
+        plain = f"{self.title}: a widget, which needs a running kernel"
+        data = {"image/jpeg": base64.b64encode(picture).decode(), "text/plain": plain}
+        text = f"{self.title}, as a grid of pictures: {', '.join(stills)}"
+        return {**super()._repr_mimebundle_(**options), **data}, {"image/jpeg": {"width": width, "alt": text}}
 
     def close(self) -> None:
         """Stop the work and take everything out of the kernel."""

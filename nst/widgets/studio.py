@@ -227,7 +227,7 @@ class Studio(Panel):
         self.view.save(self.picture, f"{self.photo.name}_{self.style.name}.png")
 
     def still(self) -> dict[str, Tensor]:
-        content, style = self.photo.picture(160), self.style.picture(160)
+        content, style = self.photo.picture(256), self.style.picture(256)
         trained = self.style.name in assets.shipped_styles()
         quick = FastMix(content).paint(self.style.name, 1.0) if trained else AdaINMix(content, [style]).paint(1.0, [1.0])
         return {"photograph": content, "style": style, "in one pass": quick}
