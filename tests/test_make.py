@@ -38,3 +38,14 @@ def test_the_mean_of_rounds(tmp_path: Path, monkeypatch):
     with safe_open(made, "pt") as stored:
         facts = json.loads(stored.metadata()["facts"])
     assert facts["mean_of_style_weights"] == [0.5, 1.5, 2.5] and facts["style"] == "cut_paper"
+
+
+def test_a_softened_network_paints_at_full_strength_what_it_painted_at_less(tmp_path: Path):
+    net, photo = nst.TransformerNet(2), torch.rand(1, 3, 24, 20)
+    net.weak = {name: torch.rand_like(p) for name, p in net.named_parameters() if ".norm." in name}
+    net.save(tmp_path / "net.safetensors", dtype=torch.float16)
+    wanted = nst.load_style(tmp_path / "net.safetensors").stylize(photo, strength=0.8)
+    train_styles.soften(argparse.Namespace(network=tmp_path / "net.safetensors", strength=0.8))
+    softened = nst.load_style(tmp_path / "net.safetensors")
+    torch.testing.assert_close(softened.stylize(photo), wanted, atol=5e-3, rtol=0)  # stored as float16
+    assert softened.metadata["softened"] == 0.8 and set(softened.weak) == set(net.weak)
