@@ -91,29 +91,29 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float =
     def paint(content: Tensor, mix: StyleMix) -> Tensor:
         x, layers = padded(content), {level: LAYERS[level - 1] for level in levels}
         side = tiles.side_for(tile, x)
+        if side is not None:
+            for level in levels:
+                x = _in_squares(x, mix, alpha, encoder, decoders[level], side).clamp_(0, 1)
+            return x
         styles = [encoder(padded(picture), layers.values()) for picture in mix.styles]  # once for all levels
         for level in levels:
             layer = layers[level]
-            targets = [found[layer] for found in styles]
-            if side is None:
-                features = encoder(x, [layer])[layer]
-                painted = mix.blend(features, targets, whiten_and_colour)
-                x = decoders[level](torch.lerp(features, painted, alpha)).clamp(0, 1)
-            else:
-                x = _in_squares(x, mix, targets, alpha, encoder, decoders[level], side).clamp_(0, 1)
+            features = encoder(x, [layer])[layer]
+            painted = mix.blend(features, [found[layer] for found in styles], whiten_and_colour)
+            x = decoders[level](torch.lerp(features, painted, alpha)).clamp(0, 1)
         return x
 
     return in_colours(paint, content, mix, preserve_color, networks.device_of(encoder))
 
 
-def _in_squares(x: Tensor, mix: StyleMix, targets: Sequence[Tensor], alpha: float, encoder: VGG19, decoder: Decoder,
-                side: int) -> Tensor:  # fmt: skip
+def _in_squares(x: Tensor, mix: StyleMix, alpha: float, encoder: VGG19, decoder: Decoder, side: int) -> Tensor:
     """One level of `stylize` on a large picture (B, 3, H, W): the statistics of all squares, then square by square."""
     scale = tiles.scale_of(decoder.layer)
     masks = [padded(mask.to(x)) for mask in mix.masks or []]
     shrunk = [F.avg_pool2d(mask, scale) for mask in masks]
     found = [each.statistics() for each in tiles.moments(encoder, x, decoder.layer, side, shrunk or None)]
-    changes = [transform(found[k if masks else 0], mean_and_covariance(style)) for k, style in enumerate(targets)]
+    styles = [tiles.moments(encoder, padded(picture), decoder.layer, side)[0].statistics() for picture in mix.styles]
+    changes = [transform(found[k if masks else 0], style) for k, style in enumerate(styles)]
 
     def change(features: Tensor, square: tiles.Square) -> Tensor:
         here = replace(mix, masks=[square.outer(mask) for mask in masks] or None)
