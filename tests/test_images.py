@@ -75,9 +75,9 @@ P3 = np.array([[0.51512, 0.29198, 0.15710], [0.24120, 0.69225, 0.06657], [-0.001
 SRGB = np.array([[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.71410]])
 
 
-def icc_profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
+def icc_profile(space: bytes, tags: dict[bytes, bytes], kind: bytes = b"mntr", through: bytes = b"XYZ ") -> bytes:
     """An ICC profile, version 2: header, table of tags, tags."""
-    fixed = (b"mntr" + space + b"XYZ " + bytes(12) + b"acsp" + bytes(28) + s15(*WHITE)).ljust(116, b"\0")
+    fixed = (kind + space + through + bytes(12) + b"acsp" + bytes(28) + s15(*WHITE)).ljust(116, b"\0")
     table, content, at = struct.pack(">I", len(tags)), b"", 132 + 12 * len(tags)
     for name, tag in tags.items():
         tag = tag.ljust(-(-len(tag) // 4) * 4, b"\0")
@@ -100,6 +100,15 @@ def matrix_profile(primaries: np.ndarray, gamma: float) -> bytes:
 def grey_profile(gamma: float) -> bytes:
     curve = b"curv" + bytes(4) + struct.pack(">IH", 1, round(256 * gamma))
     return icc_profile(b"GRAY", {b"wtpt": b"XYZ " + bytes(4) + s15(*WHITE), b"kTRC": curve})
+
+
+def ink_profile() -> bytes:
+    """Of a press whose only ink is black: 0 … 255 of it is L* 100 … 0, and cyan, magenta and yellow leave the paper white."""
+    lab = bytes(n for corner in range(16) for n in ((0 if corner % 2 else 255), 128, 128))  # K is the last of C, M, Y, K
+    straight = bytes(range(256))
+    head = b"mft1" + bytes(4) + bytes((4, 3, 2, 0)) + s15(1, 0, 0, 0, 1, 0, 0, 0, 1)
+    table = {b"wtpt": b"XYZ " + bytes(4) + s15(*WHITE), b"A2B0": head + 4 * straight + lab + 3 * straight}
+    return icc_profile(b"CMYK", table, b"prtr", b"Lab ")
 
 
 def as_srgb(linear: np.ndarray) -> np.ndarray:
@@ -155,6 +164,27 @@ def test_lab_is_cie_lab(tmp_path):
     assert torch.allclose(loaded, torch.tensor([[127.0] * 3, [255.0, 0, 0]]), atol=6)  # steps of 1/255 in L* and of 1 in a*, b*
 
 
+@needs_lcms
+def test_lab_has_its_meaning_whatever_profile_comes_with_it(tmp_path):
+    lab = Image.new("LAB", (3, 1))
+    lab.putdata([(136, 128, 128), (138, 209, 198), (60, 90, 160)])
+    lab.save(tmp_path / "plain.tif")
+    lab.save(tmp_path / "profile.tif", icc_profile=matrix_profile(P3, 2.2))
+    assert torch.equal(load_image(tmp_path / "profile.tif"), load_image(tmp_path / "plain.tif"))
+
+
+@needs_lcms
+def test_inks_are_what_their_profile_says(tmp_path):
+    """On a press without coloured inks cyan is white, and half of black is L* 50: 118.9 of 255 in sRGB, by the CIE's formula."""
+    inks = Image.new("CMYK", (3, 1))
+    inks.putdata([(255, 0, 0, 0), (0, 255, 255, 128), (0, 0, 0, 255)])
+    inks.save(tmp_path / "a.tif", icc_profile=ink_profile())
+    loaded = load_image(tmp_path / "a.tif")[0, :, 0].T * 255
+    assert torch.allclose(loaded, torch.tensor([[255.0] * 3, [118.9] * 3, [0.0] * 3]), atol=2)
+    inks.save(tmp_path / "plain.tif")
+    assert torch.allclose(load_image(tmp_path / "plain.tif")[0, :, 0, 0], torch.tensor([0.0, 1, 1]), atol=0.01)  # no profile: cyan
+
+
 def test_transparency_is_laid_on_white(tmp_path):
     rgba = np.zeros((2, 2, 4), np.uint8)
     rgba[0, 0] = 255, 0, 0, 255
@@ -208,10 +238,10 @@ def test_every_mode_in_every_format_that_holds_it(tmp_path, photo, mode):
 
 
 def test_sixteen_bits_are_scaled_not_clipped(tmp_path):
-    grey = np.array([[0, 257 * 10, 65535]], np.uint16)
+    grey = np.array([[0, 257 * 10, 1000, 65535]], np.uint16)  # 1,000 is 3.9 of 255
     for suffix in ("png", "tif"):
         Image.fromarray(grey).save(tmp_path / f"a.{suffix}")
-        assert torch.allclose(load_image(tmp_path / f"a.{suffix}")[0, 0, 0], torch.tensor([0, 10 / 255, 1]))
+        assert torch.allclose(load_image(tmp_path / f"a.{suffix}")[0, 0, 0], torch.tensor([0, 10 / 255, 4 / 255, 1]))
 
 
 def test_sixteen_bits_may_be_transparent(tmp_path):
@@ -401,6 +431,13 @@ def test_check_picture_names_the_argument():
         check_picture("starry.jpg", "style")
 
 
+def test_a_batch_is_a_picture_unless_one_is_wanted():
+    batch = torch.rand(2, 3, 4, 4)
+    assert check_picture(batch, "content") is batch
+    with pytest.raises(ValueError, match="^content: .*a batch of 2"):
+        check_picture(batch, "content", one=True)
+
+
 def test_resize_to_a_shorter_side_or_a_shape():
     picture = torch.rand(2, 3, 30, 40)
     assert resize(picture, 15).shape == (2, 3, 15, 20)
@@ -410,7 +447,7 @@ def test_resize_to_a_shorter_side_or_a_shape():
 
 
 def test_resize_is_antialiased():
-    """A checkerboard at half its size is grey: without antialiasing it would be whatever pixel is hit."""
-    board = ((torch.arange(32)[:, None] + torch.arange(32)) % 2).float().expand(1, 3, 32, 32)
-    inner = resize(board, 16)[..., 2:-2, 2:-2]
+    """A checkerboard at a third of its size is grey: without antialiasing it would be the middle one of each three pixels."""
+    board = ((torch.arange(33)[:, None] + torch.arange(33)) % 2).float().expand(1, 3, 33, 33)
+    inner = resize(board, 11)[..., 2:-2, 2:-2]
     torch.testing.assert_close(inner, torch.full_like(inner, 0.5), atol=0.02, rtol=0)
