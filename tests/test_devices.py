@@ -169,6 +169,13 @@ def test_what_a_mac_lacks_is_not_asked_of_it(chosen: dict):
         assert losses.region_weights([mask], torch.rand(1, 4, 32, 38, device=there)).shape == (1, 1, 32, 38)
 
 
+def test_squares(elsewhere: torch.device, encoder: nst.VGG19):
+    content, given = picture(40, 256), {"masks": [torch.rand(40, 256)], "tile": 32, "encoder": encoder}
+    made = adain.stylize(content, picture(), decoder=decoder("relu4_1", elsewhere), **given)
+    painted = wct.stylize(content, picture(), levels=[2], decoders={2: decoder("relu2_1", elsewhere)}, **given)
+    assert made.shape == painted.shape == content.shape and made.device.type == painted.device.type == "cpu"
+
+
 def test_textures(elsewhere: torch.device, encoder: nst.VGG19):
     decoders = {level: decoder(LAYERS[level - 1], elsewhere) for level in wct.LEVELS}
     for style in (picture(), picture(where=elsewhere)):
