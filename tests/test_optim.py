@@ -237,6 +237,10 @@ def test_bands_that_nothing_has_moved_in_stay_finite_and_positive():
     bands.learn(grey, 7 * grey, 7 * grey.square().sum())
     scales = bands.scales()
     assert torch.isfinite(scales).all() and torch.allclose(scales, torch.tensor(1 / 7))
+    bands.pairs.clear()
+    coloured = picture(2, 8, 8, dtype=torch.float32) - 0.5  # the gradient has changed there all the same
+    bands.learn(grey, 7 * grey + coloured, 7 * grey.square().sum())
+    assert torch.isfinite(bands.scales()).all() and float(bands.scales().min()) > 0
 
 
 def multiscale(spread, size=(16, 20)):
