@@ -149,6 +149,12 @@ def test_adain_and_wct(elsewhere: torch.device, encoder: nst.VGG19, chosen: dict
     assert made.device.type == painted.device.type == "cpu"
 
 
+def test_a_mask_may_be_where_the_features_are_not(elsewhere: torch.device):
+    x, y, mask = torch.rand(1, 4, 6, 7, device=elsewhere), torch.rand(1, 4, 5, 5, device=elsewhere), torch.rand(1, 1, 6, 7)
+    for change in (adain.adaptive_instance_norm, wct.whiten_and_colour):
+        assert change(x, y, mask).device == elsewhere
+
+
 def test_content_may_be_there_already(elsewhere: torch.device, encoder: nst.VGG19):
     content = picture(where=elsewhere)
     assert adain.stylize(content, picture(), encoder=encoder, decoder=decoder("relu4_1", elsewhere)).device == elsewhere
