@@ -98,10 +98,10 @@ def _as_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     grey = image.mode in ("1", "L", "LA")
     plain = image if image.mode in ("CMYK", "LAB") else image.convert("L" if grey else "RGB")
     try:
-        meaning = ImageCms.createProfile("LAB") if plain.mode == "LAB" else ImageCms.ImageCmsProfile(io.BytesIO(profile or b""))
+        meaning = ImageCms.ImageCmsProfile(io.BytesIO(profile or b""))
         return ImageCms.profileToProfile(plain, meaning, ImageCms.createProfile("sRGB"), outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ImportError):  # no profile, a damaged one, or one for other pixels; no Little CMS
-        return plain.convert("RGB")
+        return plain.convert("RGB")  # of Lab, too: its numbers have a meaning of their own
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

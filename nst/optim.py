@@ -99,7 +99,7 @@ class Bands:
         across = torch.fft.rfftfreq(width)  # (W/2 + 1,): the other half of a real picture's spectrum mirrors this one
         cycles = torch.hypot(torch.fft.fftfreq(height)[:, None], across) * side  # (H, W/2 + 1), per shorter side
         octave = cycles.clamp_min(0.5).log2().floor().long() + 1  # 0: less than a cycle
-        octave = octave.clamp_max(max(0, side.bit_length() - 1))  # the corners of the spectrum join the last whole octave
+        octave = octave.clamp_max(side.bit_length() - 1)  # the corners of the spectrum join the last whole octave
         masks = torch.nn.functional.one_hot(octave).movedim(-1, 0)  # (K, H, W/2 + 1)
         mirrored = 2.0 - ((across == 0) | (across == 0.5)).float()
         self.masks, self.counts = masks.to(picture), (masks * mirrored).to(picture)

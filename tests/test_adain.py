@@ -64,6 +64,27 @@ def test_a_mask_takes_the_statistics_of_its_positions():
     torch.testing.assert_close(adaptive_instance_norm(x, y, mask)[..., :3], left)
 
 
+def test_statistics_under_a_mask_are_weighted_ones():
+    """Against numpy's averages; the mask's scale does not matter, and of one position the variance is 0."""
+    x, soft = torch.rand(2, 3, 5, 6, dtype=torch.float64), torch.rand(1, 1, 5, 6, dtype=torch.float64)
+    flat, w = x.flatten(2).numpy(), soft.flatten().numpy()
+    mean = np.average(flat, axis=2, weights=w)
+    variance = np.average((flat - mean[..., None]) ** 2, axis=2, weights=w)
+    for mask in (soft, 1e-4 * soft):
+        found = mean_and_std(x, mask)
+        np.testing.assert_allclose(found[0][..., 0, 0], mean)
+        np.testing.assert_allclose(found[1][..., 0, 0], np.sqrt(variance + 1e-5))
+    single = torch.zeros(1, 1, 5, 6)
+    single[..., 2, 3] = 1
+    torch.testing.assert_close(mean_and_std(x, single)[1], torch.full((2, 3, 1, 1), 1e-5, dtype=torch.float64).sqrt())
+
+
+def test_a_map_of_two_positions_by_hand():
+    """The variance of 1 and 5 is 4 (divided by two, not by one)."""
+    mean, std = mean_and_std(torch.tensor([1.0, 5.0], dtype=torch.float64).reshape(1, 1, 1, 2))
+    assert (float(mean), float(std)) == (3.0, pytest.approx(np.sqrt(4 + 1e-5), rel=1e-12))
+
+
 def test_channels_must_agree():
     with pytest.raises(ValueError, match="style_features: expected 4 channels, got 5"):
         adaptive_instance_norm(torch.rand(1, 4, 2, 2), torch.rand(1, 5, 2, 2))
@@ -156,6 +177,25 @@ def test_bad_alpha(alpha):
         adain.stylize(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32), alpha=alpha)
 
 
+def test_other_bad_arguments_are_named():
+    x = torch.rand(1, 3, 32, 32)
+    with pytest.raises(ValueError, match="^content: expected the shape"):
+        adain.stylize(x[0], x)
+    with pytest.raises(ValueError, match="tile=0"):
+        adain.stylize(x, x, tile=0)
+
+
+def test_no_more_than_a_tile_is_computed_at_a_time(encoder: nst.VGG19, decoder: Decoder, monkeypatch: pytest.MonkeyPatch):
+    """With its border: of 160 x 192 px, squares of 32. Without a tile, or with a large one, all of it at once."""
+    seen, forward = [], type(encoder).forward
+    monkeypatch.setattr(type(encoder), "forward", lambda self, x, layers: seen.append(x.shape[-1]) or forward(self, x, layers))
+    content, style = torch.rand(1, 3, 32, 320), torch.rand(1, 3, 32, 33)
+    for tile, largest in ((None, 320), (320, 320), (32, 32 + 2 * (nst.tiles.reach("relu4_1") + 16))):
+        seen.clear()
+        adain.stylize(content, style, tile=tile, encoder=encoder, decoder=decoder)
+        assert 48 < max(seen) <= largest and (max(seen) == 320 or tile == 32)
+
+
 # --- the loss ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -192,8 +232,16 @@ def test_content_may_be_compared_at_shallower_layers_too(encoder: nst.VGG19):
     by_hand = sum(weights[k] * ((found[k] - wanted[k]) ** 2).mean() / wanted[k].var(correction=0) for k in layers)
     parts = AdaINLoss(content_weights=weights)(decoder, encoder, batch, 0)
     torch.testing.assert_close(parts["content"], by_hand)
-    with pytest.raises(ValueError, match="content_weights: expected layers among relu1_1, .* got relu4_2"):
-        AdaINLoss(content_weights={"relu4_2": 1.0})
+    with pytest.raises(ValueError, match="^content_weights: expected layers among relu1_1, .*, relu4_1, got conv1_1, relu4_2$"):
+        AdaINLoss(content_weights={"relu4_2": 1.0, "conv1_1": 2.0})
+
+
+def test_the_loss_says_what_it_is():
+    said = {"style_weight": 10.0, "range_weight": 10.0, "content": {"relu4_1": 1.0}}
+    assert AdaINLoss().identity == {"loss": said}
+    assert AdaINLoss(2.0, 3.0, {"relu3_1": 0.5}).identity["loss"] == {
+        "style_weight": 2.0, "range_weight": 3.0, "content": {"relu3_1": 0.5},
+    }  # fmt: skip
 
 
 class FixedEncoder(torch.nn.Module):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -49,3 +52,7 @@ def test_names():
 def test_what_is_missing_says_the_extra():
     said = str(missing(ModuleNotFoundError("no", name="accelerate"), "train"))
     assert said.startswith("accelerate is not installed") and '".[train]"' in said
+    without = "import sys; sys.modules |= {'matplotlib': None, 'accelerate': None}; import nst; "
+    for wanted, package, extra in (("show", "matplotlib", "notebooks"), ("training", "accelerate", "train")):
+        run = subprocess.run([sys.executable, "-c", f"{without}nst.{wanted}"], capture_output=True, text=True)
+        assert f"{package} is not installed; it comes with the extra '{extra}'" in run.stderr

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -54,13 +57,14 @@ HALF = torch.full((16, 16), 0.5)
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"style": []}, "style: .*empty list"),
-        ({"style": torch.rand(2, 3, 8, 8)}, "style: expected one picture.*batch of 2"),
+        ({"style": []}, "^style: expected a picture or a list of pictures, got an empty list$"),
+        ({"style": torch.rand(2, 3, 8, 8)}, "^style: expected one picture.*batch of 2"),
         ({"style": [PICTURE, torch.rand(3, 8, 8)]}, r"style\[1\]: expected the shape"),
         ({"style": [PICTURE] * 2, "style_weights": [1]}, "style_weights: expected one for each of the 2 styles, got 1"),
         ({"style": [PICTURE] * 2, "style_weights": [1, -1]}, "style_weights=.*at least 0"),
         ({"style": [PICTURE] * 2, "style_weights": [0, 0]}, "style_weights="),
         ({"style": [PICTURE] * 2, "style_weights": [1, float("nan")]}, "style_weights="),
+        ({"style": [PICTURE] * 2, "style_weights": [1, float("inf")]}, "style_weights="),
         ({"style": [PICTURE] * 2, "masks": [HALF]}, "masks: expected one for each of the 2 styles, got 1"),
         ({"style": PICTURE, "masks": [torch.rand(8, 8)]}, r"masks\[0\]: expected the content's size \(16, 16\)"),
         ({"style": PICTURE, "masks": [2 * torch.ones(16, 16)]}, r"masks\[0\]: expected values from 0 to 1"),
@@ -68,13 +72,23 @@ HALF = torch.full((16, 16), 0.5)
         ({"style": PICTURE, "masks": [-0.1 * torch.ones(16, 16)]}, r"masks\[0\]: expected values from 0 to 1"),
         ({"style": [PICTURE] * 2, "masks": [HALF, 3 * HALF]}, r"masks\[1\]: expected values from 0 to 1"),
         ({"style": PICTURE, "masks": [torch.rand(2, 16, 16)]}, r"masks\[0\]: expected the content's size"),
-        ({"style": PICTURE, "masks": [torch.zeros(16, 16)]}, "all of them are empty"),
-        ({"style": PICTURE, "masks": [HALF], "style_weights": [1]}, "one of them"),
+        ({"style": PICTURE, "masks": [torch.zeros(16, 16)]}, "^masks: all of them are empty$"),
+        (
+            {"style": PICTURE, "masks": [HALF], "style_weights": [1]},
+            "^style_weights and masks: expected one of them; put a weight into a mask's values instead$",
+        ),
     ],
 )
 def test_bad_mixtures(arguments: dict, said: str):
     with pytest.raises(ValueError, match=said):
         StyleMix.of(PICTURE, **arguments)
+
+
+@pytest.mark.parametrize("style", ["a.jpg", Path("a.jpg"), 3])
+def test_what_is_no_picture_at_all(style: object):
+    said = f"style: expected a picture (1, 3, H, W) or a list of them, got {style!r}; load_image reads a file"
+    with pytest.raises(TypeError, match=f"^{re.escape(said)}$"):
+        StyleMix.of(PICTURE, style)
 
 
 def test_bad_color():
@@ -124,3 +138,76 @@ def test_masks_are_pooled_over_the_grown_picture():
     rows = [*range(40), *range(38, 30, -1)]
     by_hand = [sum(rows[8 * k : 8 * k + 8]) / 8 / 40 for k in range(6)]
     torch.testing.assert_close(made[0, 0, :, 0], torch.tensor(by_hand))
+
+
+def test_a_style_of_no_weight_is_not_computed():
+    seen = []
+
+    def doubled(features, style, mask):
+        seen.append((float(style), mask))
+        return features * style
+
+    mix = StyleMix.of(PICTURE, [PICTURE] * 3, style_weights=[2, 0, 6])
+    made = mix.blend(torch.ones(1, 2, 3, 3), [torch.tensor(n) for n in (4.0, 5.0, 8.0)], doubled)
+    torch.testing.assert_close(made, torch.full((1, 2, 3, 3), 7.0))
+    assert seen == [(4.0, None), (8.0, None)]
+
+
+@pytest.mark.parametrize("masks", [None, [HALF, HALF]])
+def test_as_many_features_as_styles(masks: list[torch.Tensor] | None):
+    with pytest.raises(ValueError, match="zip"):
+        StyleMix.of(PICTURE, [PICTURE] * 2, masks=masks).blend(torch.ones(1, 2, 2, 2), [torch.ones(1, 2, 2, 2)], second)
+
+
+def test_masks_may_be_of_whole_numbers():
+    left = torch.zeros(16, 16, dtype=torch.uint8)
+    left[:, :8] = 1
+    assert torch.equal(StyleMix.of(PICTURE, PICTURE, masks=[left]).masks[0][0, 0], left.float())
+
+
+@pytest.mark.parametrize("how", [False, "luminance"])
+def test_paint_gets_pictures_and_its_result_becomes_one(how: str | bool):
+    """float32 in [0, 1], without a gradient; what it paints, the grown picture, is cut to the content's size and range."""
+    given = [(3 * torch.rand(1, 3, 20, 24, dtype=torch.float64) - 1).requires_grad_() for _ in range(2)]
+    painted, seen = 3 * torch.rand(1, 3, 32, 32) - 1, []
+
+    def paint(content, mix):
+        seen.extend([content, *mix.styles])
+        return painted
+
+    made = in_colours(paint, given[0], StyleMix.of(*given), how, torch.device("cpu"))
+    for picture, original in zip(seen, given, strict=True):
+        assert not picture.requires_grad
+        torch.testing.assert_close(picture, original.detach().clamp(0, 1).float(), rtol=0, atol=0)
+    expected = painted[..., :20, :24].clamp(0, 1)
+    assert torch.equal(made, nst.colour.keep_color(expected, seen[0]) if how else expected)
+
+
+def too_large(content, mix):
+    """A method that has memory for 40 rows."""
+    if content.shape[-2] > 40:
+        raise MemoryError
+    return content
+
+
+def test_the_size_that_fits_is_named():
+    """Sides of three quarters, a half … are tried, and none under 32 px."""
+    content = torch.rand(1, 3, 64, 100)
+    said = "^content: 100 x 64 pixels need more memory than there is; a shorter side of 32 px fits$"
+    with pytest.raises(MemoryError, match=said):
+        in_colours(too_large, content, StyleMix.of(content, PICTURE), False, torch.device("cpu"))
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_trial_takes_the_place_of_what_takes_long(masked: bool):
+    content, tried = torch.rand(1, 3, 64, 100), []
+
+    def trial(content, mix):
+        tried.append((tuple(content.shape), mix.masks and tuple(mix.masks[0].shape)))
+        raise MemoryError
+
+    mix = StyleMix.of(content, PICTURE, masks=[torch.rand(64, 100)] if masked else None)
+    with pytest.raises(MemoryError, match="^content: 100 x 64 pixels need more memory.*; nothing smaller fits, either$"):
+        in_colours(too_large, content, mix, False, torch.device("cpu"), trial)
+    sizes = [(48, 75), (32, 50)]
+    assert tried == [((1, 3, *size), (1, 1, *size) if masked else None) for size in sizes]

@@ -50,6 +50,21 @@ class StandIn(TorchDispatchMode):
         return function(*args, **kwargs)
 
 
+class Mac(StandIn):
+    """It lacks what Apple's MPS lacks (torch 2.6): antialiased resizing, pooling by other than whole factors, float64."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if args and isinstance(args[0], torch.Tensor) and args[0].is_meta:
+            if function is torch.ops.aten._upsample_bicubic2d_aa.default:
+                raise NotImplementedError(f"{function} is not there for the MPS device")
+            if function is torch.ops.aten._adaptive_avg_pool2d.default and any(n % m for n, m in zip(args[0].shape[-2:], args[1])):
+                raise RuntimeError("Adaptive pool MPS: input sizes must be divisible by output sizes")
+        made = super().__torch_dispatch__(function, types, args, kwargs)
+        if isinstance(made, torch.Tensor) and made.is_meta and made.dtype == torch.float64:
+            raise TypeError("Cannot convert a MPS Tensor to float64 dtype as the MPS framework doesn't support float64")
+        return made
+
+
 @pytest.fixture(params=["stand-in", "real"])
 def elsewhere(request: pytest.FixtureRequest) -> Iterator[torch.device]:
     if request.param == "stand-in":
@@ -134,15 +149,44 @@ def test_adain_and_wct(elsewhere: torch.device, encoder: nst.VGG19, chosen: dict
     assert made.device.type == painted.device.type == "cpu"
 
 
+def test_a_mask_may_be_where_the_features_are_not(elsewhere: torch.device):
+    x, y, mask = torch.rand(1, 4, 6, 7, device=elsewhere), torch.rand(1, 4, 5, 5, device=elsewhere), torch.rand(1, 1, 6, 7)
+    for change in (adain.adaptive_instance_norm, wct.whiten_and_colour):
+        assert change(x, y, mask).device == elsewhere
+
+
 def test_content_may_be_there_already(elsewhere: torch.device, encoder: nst.VGG19):
     content = picture(where=elsewhere)
     assert adain.stylize(content, picture(), encoder=encoder, decoder=decoder("relu4_1", elsewhere)).device == elsewhere
     assert gatys.stylize(content, picture(), config=GatysConfig(evaluations=2), encoder=encoder).device == elsewhere
 
 
+@pytest.mark.parametrize("chosen", [{"masks": [torch.rand(131, 153)]}, {"preserve_color": "coral"}], ids=["masks", "coral"])
+def test_what_a_mac_lacks_is_not_asked_of_it(chosen: dict):
+    content, style, there = picture(131, 153), picture(141, 150), torch.device("meta")
+    with Mac():
+        encoder = nst.VGG19(WIDTHS, "reflect").requires_grad_(False).to(there)
+        config = GatysConfig.default(evaluations=2, start="style")
+        assert gatys.stylize(content, style, config=config, encoder=encoder, **chosen).shape == content.shape
+        adain.stylize(content, style, encoder=encoder, decoder=decoder("relu4_1", there), **chosen)
+        wct.stylize(content, style, levels=[3], encoder=encoder, decoders={3: decoder("relu3_1", there)}, **chosen)
+        assert nst.images.resize(picture(131, 153, where=there), 64).shape == (1, 3, 64, 75)
+        mask = torch.rand(1, 1, 131, 153, device=there)
+        assert losses.region_weights([mask], torch.rand(1, 4, 32, 38, device=there)).shape == (1, 1, 32, 38)
+
+
+def test_squares(elsewhere: torch.device, encoder: nst.VGG19):
+    content, given = picture(40, 256), {"masks": [torch.rand(40, 256)], "tile": 32, "encoder": encoder}
+    made = adain.stylize(content, picture(), decoder=decoder("relu4_1", elsewhere), **given)
+    painted = wct.stylize(content, picture(), levels=[2], decoders={2: decoder("relu2_1", elsewhere)}, **given)
+    assert made.shape == painted.shape == content.shape and made.device.type == painted.device.type == "cpu"
+
+
 def test_textures(elsewhere: torch.device, encoder: nst.VGG19):
     decoders = {level: decoder(LAYERS[level - 1], elsewhere) for level in wct.LEVELS}
-    assert wct.synthesize(picture(), (40, 48), passes=1, encoder=encoder, decoders=decoders).device.type == "cpu"
+    for style in (picture(), picture(where=elsewhere)):
+        made = wct.synthesize(style, (40, 48), passes=1, encoder=encoder, decoders=decoders)
+        assert made.device == style.device
 
 
 def test_transformer_net(elsewhere: torch.device):

@@ -35,6 +35,17 @@ def test_size_is_the_shorter_side_and_keeps_the_aspect(tmp_path, photo, size, ex
     assert load_image(tmp_path / "a.png", size).shape[-2:] == expected
 
 
+def test_a_smaller_size_is_made_with_lanczos_kernel(tmp_path):
+    """Columns of noise at a third of their size: sums of sinc(x) sinc(x / 3), written out."""
+    noise = np.random.default_rng(0).integers(60, 190, 48)
+    Image.fromarray(np.repeat(noise[None], 12, 0).astype(np.uint8)).save(tmp_path / "a.png")
+    x = (np.arange(48) + 0.5)[None] / 3 - (np.arange(16) + 0.5)[:, None]  # in pixels of the small picture
+    kernel = np.where(abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0)
+    expected = kernel / kernel.sum(1, keepdims=True) @ noise
+    loaded = load_image(tmp_path / "a.png", 4)[0, 0] * 255
+    assert loaded.shape == (4, 16) and np.abs(loaded.numpy() - expected).max() < 1
+
+
 @pytest.mark.parametrize("size", [0, -3, 2.5, "256", True])
 def test_a_senseless_size_is_refused(tmp_path, photo, size):
     Image.fromarray(photo).save(tmp_path / "a.png")
@@ -75,9 +86,9 @@ P3 = np.array([[0.51512, 0.29198, 0.15710], [0.24120, 0.69225, 0.06657], [-0.001
 SRGB = np.array([[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.71410]])
 
 
-def icc_profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
+def icc_profile(space: bytes, tags: dict[bytes, bytes], kind: bytes = b"mntr", through: bytes = b"XYZ ") -> bytes:
     """An ICC profile, version 2: header, table of tags, tags."""
-    fixed = (b"mntr" + space + b"XYZ " + bytes(12) + b"acsp" + bytes(28) + s15(*WHITE)).ljust(116, b"\0")
+    fixed = (kind + space + through + bytes(12) + b"acsp" + bytes(28) + s15(*WHITE)).ljust(116, b"\0")
     table, content, at = struct.pack(">I", len(tags)), b"", 132 + 12 * len(tags)
     for name, tag in tags.items():
         tag = tag.ljust(-(-len(tag) // 4) * 4, b"\0")
@@ -100,6 +111,15 @@ def matrix_profile(primaries: np.ndarray, gamma: float) -> bytes:
 def grey_profile(gamma: float) -> bytes:
     curve = b"curv" + bytes(4) + struct.pack(">IH", 1, round(256 * gamma))
     return icc_profile(b"GRAY", {b"wtpt": b"XYZ " + bytes(4) + s15(*WHITE), b"kTRC": curve})
+
+
+def ink_profile() -> bytes:
+    """Of a press whose only ink is black: 0 … 255 of it is L* 100 … 0, and cyan, magenta and yellow leave the paper white."""
+    lab = bytes(n for corner in range(16) for n in ((0 if corner % 2 else 255), 128, 128))  # K is the last of C, M, Y, K
+    straight = bytes(range(256))
+    head = b"mft1" + bytes(4) + bytes((4, 3, 2, 0)) + s15(1, 0, 0, 0, 1, 0, 0, 0, 1)
+    table = {b"wtpt": b"XYZ " + bytes(4) + s15(*WHITE), b"A2B0": head + 4 * straight + lab + 3 * straight}
+    return icc_profile(b"CMYK", table, b"prtr", b"Lab ")
 
 
 def as_srgb(linear: np.ndarray) -> np.ndarray:
@@ -155,6 +175,27 @@ def test_lab_is_cie_lab(tmp_path):
     assert torch.allclose(loaded, torch.tensor([[127.0] * 3, [255.0, 0, 0]]), atol=6)  # steps of 1/255 in L* and of 1 in a*, b*
 
 
+@needs_lcms
+def test_lab_has_its_meaning_whatever_profile_comes_with_it(tmp_path):
+    lab = Image.new("LAB", (3, 1))
+    lab.putdata([(136, 128, 128), (138, 209, 198), (60, 90, 160)])
+    lab.save(tmp_path / "plain.tif")
+    lab.save(tmp_path / "profile.tif", icc_profile=matrix_profile(P3, 2.2))
+    assert torch.equal(load_image(tmp_path / "profile.tif"), load_image(tmp_path / "plain.tif"))
+
+
+@needs_lcms
+def test_inks_are_what_their_profile_says(tmp_path):
+    """On a press without coloured inks cyan is white, and half of black is L* 50: 118.9 of 255 in sRGB, by the CIE's formula."""
+    inks = Image.new("CMYK", (3, 1))
+    inks.putdata([(255, 0, 0, 0), (0, 255, 255, 128), (0, 0, 0, 255)])
+    inks.save(tmp_path / "a.tif", icc_profile=ink_profile())
+    loaded = load_image(tmp_path / "a.tif")[0, :, 0].T * 255
+    assert torch.allclose(loaded, torch.tensor([[255.0] * 3, [118.9] * 3, [0.0] * 3]), atol=2)
+    inks.save(tmp_path / "plain.tif")
+    assert torch.allclose(load_image(tmp_path / "plain.tif")[0, :, 0, 0], torch.tensor([0.0, 1, 1]), atol=0.01)  # no profile: cyan
+
+
 def test_transparency_is_laid_on_white(tmp_path):
     rgba = np.zeros((2, 2, 4), np.uint8)
     rgba[0, 0] = 255, 0, 0, 255
@@ -208,10 +249,10 @@ def test_every_mode_in_every_format_that_holds_it(tmp_path, photo, mode):
 
 
 def test_sixteen_bits_are_scaled_not_clipped(tmp_path):
-    grey = np.array([[0, 257 * 10, 65535]], np.uint16)
+    grey = np.array([[0, 257 * 10, 1000, 65535]], np.uint16)  # 1,000 is 3.9 of 255
     for suffix in ("png", "tif"):
         Image.fromarray(grey).save(tmp_path / f"a.{suffix}")
-        assert torch.allclose(load_image(tmp_path / f"a.{suffix}")[0, 0, 0], torch.tensor([0, 10 / 255, 1]))
+        assert torch.allclose(load_image(tmp_path / f"a.{suffix}")[0, 0, 0], torch.tensor([0, 10 / 255, 4 / 255, 1]))
 
 
 def test_sixteen_bits_may_be_transparent(tmp_path):
@@ -272,6 +313,8 @@ def test_a_small_file_may_not_promise_a_large_picture(tmp_path, photo, monkeypat
     (tmp_path / "bomb.gif").write_bytes(content)
     with pytest.raises(ValueError, match=r"bomb\.gif.*9000 x 9000 pixels are more than the 40,000,000"):
         load_image(tmp_path / "bomb.gif")
+    with pytest.raises(ValueError, match=r"bomb\.gif.*9000 x 9000 pixels are more than the 40,000,000"):
+        load_image(tmp_path / "bomb.gif", 64)  # it would have to be unpacked all the same
     monkeypatch.setattr(images, "SMALL_PIXELS", 100)
     Image.fromarray(photo).save(tmp_path / "photo.png")  # 1,200 pixels: more than a hundred, fewer than 2,000 for each byte
     assert load_image(tmp_path / "photo.png").shape == (1, 3, 30, 40)
@@ -314,7 +357,8 @@ def broken_files(folder, photo):
 
 def test_broken_files_are_named(tmp_path, photo):
     for name in broken_files(tmp_path, photo):
-        with pytest.raises(ValueError, match=name.replace(".", r"\.")):
+        said = ": cannot be read as a picture: the file is empty$" if name == "empty.png" else ""
+        with pytest.raises(ValueError, match=name.replace(".", r"\.") + said):
             load_image(tmp_path / name)
 
 
@@ -330,6 +374,8 @@ def test_a_decompression_bomb_is_refused_before_it_unpacks(tmp_path, photo, monk
     monkeypatch.setattr(images, "MAX_PIXELS", 100)
     with pytest.raises(ValueError, match=r"bomb\.png.*40 x 30 pixels"):
         load_image(tmp_path / "bomb.png")
+    monkeypatch.setattr(images, "MAX_PIXELS", 40 * 30)
+    assert load_image(tmp_path / "bomb.png").shape == (1, 3, 30, 40)  # exactly as many as are allowed
     monkeypatch.setattr(images, "MAX_PIXELS", 10_000)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # Pillow's own guard, at twice its limit
     with pytest.raises(ValueError, match=r"bomb\.png"):
@@ -401,6 +447,13 @@ def test_check_picture_names_the_argument():
         check_picture("starry.jpg", "style")
 
 
+def test_a_batch_is_a_picture_unless_one_is_wanted():
+    batch = torch.rand(2, 3, 4, 4)
+    assert check_picture(batch, "content") is batch
+    with pytest.raises(ValueError, match="^content: .*a batch of 2"):
+        check_picture(batch, "content", one=True)
+
+
 def test_resize_to_a_shorter_side_or_a_shape():
     picture = torch.rand(2, 3, 30, 40)
     assert resize(picture, 15).shape == (2, 3, 15, 20)
@@ -410,7 +463,7 @@ def test_resize_to_a_shorter_side_or_a_shape():
 
 
 def test_resize_is_antialiased():
-    """A checkerboard at half its size is grey: without antialiasing it would be whatever pixel is hit."""
-    board = ((torch.arange(32)[:, None] + torch.arange(32)) % 2).float().expand(1, 3, 32, 32)
-    inner = resize(board, 16)[..., 2:-2, 2:-2]
+    """A checkerboard at a third of its size is grey: without antialiasing it would be the middle one of each three pixels."""
+    board = ((torch.arange(33)[:, None] + torch.arange(33)) % 2).float().expand(1, 3, 33, 33)
+    inner = resize(board, 11)[..., 2:-2, 2:-2]
     torch.testing.assert_close(inner, torch.full_like(inner, 0.5), atol=0.02, rtol=0)

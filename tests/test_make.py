@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 from pathlib import Path
 
+import distill_encoder
+import pytest
 import torch
+import train_decoders
 import train_styles
 from safetensors import safe_open
 from teachers import Spliced
 
 import nst
+from nst.datasets import Crops, offline_files
 
 
 def test_two_encoders_spliced_answer_each_for_its_layers():
@@ -49,3 +54,43 @@ def test_a_softened_network_paints_at_full_strength_what_it_painted_at_less(tmp_
     softened = nst.load_style(tmp_path / "net.safetensors")
     torch.testing.assert_close(softened.stylize(photo), wanted, atol=5e-3, rtol=0)  # stored as float16
     assert softened.metadata["softened"] == 0.8 and set(softened.weak) == set(net.weak)
+
+
+@pytest.mark.parametrize("program", [distill_encoder.fit, distill_encoder.train])
+def test_a_distillation_draws_from_its_seed_alone(program, tmp_path: Path, monkeypatch):
+    """Whatever state Python's and torch's own random numbers are in."""
+    drawn = []
+
+    def pictures(photos, paintings, rng: random.Random):
+        drawn.append((rng.random(), float(torch.rand(1))))
+        raise StopIteration
+
+    monkeypatch.setattr(distill_encoder, "Pictures", pictures)
+    monkeypatch.setattr(distill_encoder, "CHECKPOINT", tmp_path / "checkpoint.pt")
+    torch.save({"step": 3, "scales": {}}, tmp_path / "checkpoint.pt")
+    for seed, before in ((0, 1), (0, 2), (5, 1)):
+        nst.seed(before)
+        with pytest.raises(StopIteration):
+            program(argparse.Namespace(photos=tmp_path, paintings=tmp_path, teacher=tmp_path, seed=seed))
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_a_decoder_is_the_same_whatever_was_trained_before_it(tmp_path: Path, monkeypatch):
+    """Begins with the same weights and sees the same pictures, under the seed that is recorded."""
+    begun = []
+
+    def train(model, encoder, loss, data, config, folder, callback) -> list[dict[str, float]]:
+        folder.mkdir(parents=True, exist_ok=True)
+        begun.append((model.layer, config.seed, data(0, range(2)).content, model.plain().conv1_1.weight, float(torch.rand(1))))
+        return [{"pixel": 1.0}]
+
+    stand_ins = {"BUILD": tmp_path, "train": train, "real_vgg19": lambda *_: nst.VGG19((2, 2, 2, 2, 2)),
+                 "pictures": lambda a, steps: [Crops(offline_files(), 16, read=24, seed=a.seed)] * 2}  # fmt: skip
+    for name, stand_in in stand_ins.items():
+        monkeypatch.setattr(train_decoders, name, stand_in)
+    given = {"seed": 7, "steps": 5, "start": None, "folder": None, "teacher": tmp_path, "learning_rate": None, "batch_size": 2}
+    for names in (["relu2_1"], ["relu3_1", "relu2_1"]):
+        train_decoders.run(argparse.Namespace(names=names, **given))
+    alone, _, after = begun
+    assert alone[:2] == after[:2] == ("relu2_1", 7) and alone[4] == after[4]
+    torch.testing.assert_close(alone[2:4], after[2:4], rtol=0, atol=0)

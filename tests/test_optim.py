@@ -8,7 +8,19 @@ import torch
 from scipy.optimize import minimize
 
 import nst
+from nst import optim
 from nst.optim import FIRST_STEP, OPPONENTS, TRUST, Bands, _direction, inverse_hessian_times, minimize_in_box, remember
+
+
+def at_most(calls, function):
+    """The same function, but one call more is an error: a search that keeps its budget ends, too."""
+    left = iter(range(calls))
+
+    def counted(x):
+        assert next(left, None) is not None, f"more than {calls} calls"
+        return function(x)
+
+    return counted
 
 
 def quadratic(n=40, seed=0):
@@ -44,7 +56,7 @@ def scipys(function, n):
 @pytest.mark.parametrize("seed", range(5))
 def test_it_finds_the_minimum_that_scipy_finds(seed):
     function, n = quadratic(seed=seed)
-    ours = minimize_in_box(function, torch.full((n,), 0.5, dtype=torch.float64), 3000)
+    ours = minimize_in_box(at_most(3000, function), torch.full((n,), 0.5, dtype=torch.float64), 3000)
     theirs, lowest = scipys(function, n)
     assert float(ours.min()) >= 0 and float(ours.max()) <= 1
     assert function(ours)[0] <= lowest * (1 + 1e-4)
@@ -58,7 +70,7 @@ def rosenbrock(x):
 
 
 def test_rosenbrocks_valley_ends_in_the_corner_of_the_box():
-    found = minimize_in_box(rosenbrock, torch.zeros(6, dtype=torch.float64), 600)
+    found = minimize_in_box(at_most(600, rosenbrock), torch.zeros(6, dtype=torch.float64), 600)
     assert torch.allclose(found, torch.ones(6, dtype=torch.float64), atol=1e-3)
 
 
@@ -69,7 +81,7 @@ def test_losses_of_accepted_points_only_fall_and_the_budget_is_kept():
         calls.append((x.clone(), rosenbrock(x)[0]))
         return rosenbrock(x)
 
-    found = minimize_in_box(counted, torch.full((6,), 0.3), 37)
+    found = minimize_in_box(at_most(37, counted), torch.full((6,), 0.3), 37)
     assert len(calls) == 37
     assert rosenbrock(found)[0] == min(loss for _, loss in calls)
     assert all(0 <= float(x.min()) and float(x.max()) <= 1 for x, _ in calls)
@@ -80,7 +92,7 @@ def test_steps_into_nan_and_infinity_are_taken_back():
         loss, gradient = float((x**2).sum()), 2 * x
         return (float("nan") if float(x.min()) < 0.2 else loss), gradient
 
-    found = minimize_in_box(cliff, torch.full((3,), 0.9), 200)
+    found = minimize_in_box(at_most(200, cliff), torch.full((3,), 0.9), 200)
     assert torch.all(found >= 0.2) and torch.all(found < 0.3)
 
 
@@ -92,14 +104,15 @@ def test_a_minimum_and_a_flat_function_end_the_search():
         return 1.0, torch.zeros_like(x)
 
     start = torch.full((3,), 0.4)
-    assert torch.equal(minimize_in_box(flat, start, 100), start) and len(calls) == 1
+    assert torch.equal(minimize_in_box(at_most(100, flat), start, 100), start) and len(calls) == 1
     assert torch.equal(minimize_in_box(flat, torch.full((3,), 7.0), 1), torch.ones(3))  # the start is put into the box
+    assert torch.equal(minimize_in_box(flat, torch.full((3,), -7.0), 1), torch.zeros(3))
 
 
 def test_it_stops_at_the_minimum_and_in_the_corner():
     def counted(function):
-        calls = []
-        found = minimize_in_box(lambda x: (calls.append(1), function(x))[1], torch.tensor([0.3, 0.6, 0.9]), 500)
+        calls, at_most_500 = [], at_most(500, function)
+        found = minimize_in_box(lambda x: (calls.append(1), at_most_500(x))[1], torch.tensor([0.3, 0.6, 0.9]), 500)
         return found, len(calls)
 
     found, calls = counted(lambda x: (float(-x.sum()), -torch.ones_like(x)))  # the minimum is a corner of the box
@@ -136,7 +149,31 @@ def test_the_two_loop_recursion_equals_the_bfgs_formula():
 def test_what_curves_down_is_not_remembered():
     memory = []
     assert not remember(memory, torch.ones(3), -torch.ones(3)) and memory == []
+    assert not remember(memory, torch.zeros(3), torch.zeros(3)) and memory == []
     assert remember(memory, torch.ones(3), torch.ones(3)) and len(memory) == 1
+
+
+@pytest.mark.parametrize("s", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("y", [1e-6, 1.0, 1e6])
+def test_what_is_remembered_is_a_matter_of_the_angle_alone(s, y):
+    step, change = torch.tensor([s, 0.0], dtype=torch.float64), torch.tensor([[1e-7, 1.0], [1e-9, 1.0]], dtype=torch.float64) * y
+    assert [remember([], step, c) for c in change] == [True, False]
+
+
+def test_no_more_steps_are_remembered_than_asked_for(monkeypatch):
+    """Neither as pairs nor by the bands, which learn from the very same."""
+    function, start = textures(0, size=16)
+    seen = []
+
+    def noted(q, memory, before):
+        seen.append((len(memory), len(before.pairs)))
+        return inverse_hessian_times(q, memory, before)
+
+    monkeypatch.setattr(optim, "inverse_hessian_times", noted)
+    for history, options in ((20, {}), (3, {"history": 3})):
+        seen.clear()
+        minimize_in_box(function, start, 40, **options)
+        assert max(seen) == (history, history) and all(a == b for a, b in seen)
 
 
 # --- pictures: one scale per colour and octave --------------------------------------------------------------------------------
@@ -200,6 +237,10 @@ def test_bands_that_nothing_has_moved_in_stay_finite_and_positive():
     bands.learn(grey, 7 * grey, 7 * grey.square().sum())
     scales = bands.scales()
     assert torch.isfinite(scales).all() and torch.allclose(scales, torch.tensor(1 / 7))
+    bands.pairs.clear()
+    coloured = picture(2, 8, 8, dtype=torch.float32) - 0.5  # the gradient has changed there all the same
+    bands.learn(grey, 7 * grey + coloured, 7 * grey.square().sum())
+    assert torch.isfinite(bands.scales()).all() and float(bands.scales().min()) > 0
 
 
 def multiscale(spread, size=(16, 20)):
@@ -275,11 +316,27 @@ def test_caution_scales_all_bands_and_goes_away():
     step, change = picture(1, 8, 8), picture(2, 8, 8)
     bands.learn(step, change, (step * change).sum())
     bold = bands.scales()
-    bands.heed(too_long=True)
-    assert torch.allclose(bands.scales(), 0.7 * bold)
-    for _ in range(2):
+    for too_long, caution in ((True, 0.7), (True, 0.49), (True, 0.343), (False, 0.4116), (False, 0.49392)):
+        bands.heed(too_long)
+        torch.testing.assert_close(bands.scales(), caution * bold)
+    for _ in range(4):
         bands.heed(too_long=False)
-    assert torch.allclose(bands.scales(), bold)
+    assert torch.equal(bands.scales(), bold)  # never bolder than at first
+    for _ in range(30):
+        bands.heed(too_long=True)
+    torch.testing.assert_close(bands.scales(), 1e-3 * bold)
+
+
+def test_bands_hear_of_each_step_that_was_not_taken_at_once(monkeypatch):
+    told, calls, target = [], iter(range(8)), picture(1, 4, 4) / 2 + 0.25
+
+    def stumbling(x):
+        missing = next(calls) in (2, 4, 5)  # the third call, and the fifth and sixth, are of steps too long
+        return float("inf") if missing else float((x - target).square().sum()), 2 * (x - target)
+
+    monkeypatch.setattr(Bands, "heed", lambda self, too_long: told.append(too_long))
+    minimize_in_box(stumbling, torch.full_like(target, 0.5), 8)
+    assert told == [False, True, True, False]
 
 
 # --- what a step may do -----------------------------------------------------------------------------------------------------------
@@ -309,14 +366,32 @@ def test_a_step_that_falls_too_little_is_not_taken():
         def slow(x, start=start, share=share):  # its gradient says 1, and it falls by that share of it
             return 1 - share * float((start - x).sum()), torch.ones_like(x)
 
-        found = minimize_in_box(slow, start, 3)
+        found = minimize_in_box(at_most(3, slow), start, 3)
         taken.append(not torch.equal(found, start))
     assert taken == [False, True]
 
 
+def test_a_gradient_that_lies_ends_the_search_where_it_began():
+    """Steps of 1, 0.3, 0.09 … 0.0024 of the first one are tried, and no shorter ones."""
+    seen, start = [], torch.full((3,), 0.5)
+    found = minimize_in_box(at_most(99, lambda x: (seen.append(x) or 1.0, torch.tensor([1.0, -0.5, 0.0]))), start, 99)
+    assert torch.equal(found, start) and len(seen) == 7
+    for x, length in zip(seen[1:], 0.3 ** torch.arange(6), strict=True):
+        torch.testing.assert_close(x - start, 0.05 * length * torch.tensor([-1.0, 0.5, 0.0]))
+
+
+def test_a_picture_problem_that_curves_down_is_followed_downhill():
+    """Nothing is learned from it: each step is the first one, of 0.05 in one pixel at least."""
+    start = picture(0, 4, 4) * 0.2 + 0.4
+    seen = []
+    minimize_in_box(lambda x: (seen.append(x) or float(-(x - 0.5).square().sum()), 1 - 2 * x), start, 5)
+    assert [float((b - a).abs().max()) for a, b in zip(seen, seen[1:], strict=False)] == pytest.approx([0.05] * 4)
+
+
 def test_the_promise_is_that_of_the_projected_step():
     """A step that the box cuts short promises only as much as is left of it."""
-    found = minimize_in_box(lambda x: (float(-x.sum()), -torch.ones_like(x)), torch.full((2,), 1 - 1e-7, dtype=torch.float64), 10)
+    start = torch.full((2,), 1 - 1e-7, dtype=torch.float64)
+    found = minimize_in_box(at_most(10, lambda x: (float(-x.sum()), -torch.ones_like(x))), start, 10)
     assert torch.equal(found, torch.ones(2, dtype=torch.float64))
 
 
@@ -330,12 +405,13 @@ def test_a_failed_search_forgets_and_begins_again():
         return (float("inf") if 8 <= len(calls) < 16 else loss), gradient
 
     start = torch.full((n,), 0.5, dtype=torch.float64)
-    found = minimize_in_box(stumbling, start, 400)
+    found = minimize_in_box(at_most(400, stumbling), start, 400)
     assert function(found)[0] <= function(minimize_in_box(function, start, 400))[0] * (1 + 1e-3) + 1e-9
 
 
-def test_a_direction_that_leads_uphill_is_given_up_with_all_that_made_it():
-    x, gradient = picture(0, 4, 4) * 0.5 + 0.25, picture(1, 4, 4) - 0.5
+@pytest.mark.parametrize("size", [1.0, 1e-4])
+def test_a_direction_that_leads_uphill_is_given_up_with_all_that_made_it(size):
+    x, gradient = picture(0, 4, 4) * 0.5 + 0.25, size * (picture(1, 4, 4) - 0.5)
     memory, bands = deque(maxlen=5), Bands(x, 5)
     for k in range(2):
         step = picture(2 + k, 4, 4) - 0.5
@@ -349,7 +425,17 @@ def test_a_direction_that_leads_uphill_is_given_up_with_all_that_made_it():
 
 
 def test_pixels_at_the_border_move_inwards_only():
-    x = torch.tensor([0.0, 0.0, 1.0, 1.0, 0.5])
-    gradient = torch.tensor([2.0, -2.0, 2.0, -2.0, 4.0])
+    x = torch.tensor([0.0, 0.0, 1.0, 1.0, 0.5, 0.0, 1.0])
+    gradient = torch.tensor([2.0, -2.0, 2.0, -2.0, 4.0, 0.4, 0.4])
     direction = _direction(x, gradient, deque(), None)
-    torch.testing.assert_close(direction, FIRST_STEP * torch.tensor([0.0, 0.5, -0.5, 0.0, -1.0]))
+    torch.testing.assert_close(direction, FIRST_STEP * torch.tensor([0.0, 0.5, -0.5, 0.0, -1.0, 0.0, -0.1]))
+
+
+@pytest.mark.parametrize(("border", "sign"), [(0.0, -1.0), (1.0, 1.0)])
+def test_a_pixel_at_the_border_may_follow_the_others_in(border, sign):
+    """Its own gradient is 0, but the remembered step says that it goes with its neighbour; the third one is held."""
+    memory = deque()
+    remember(memory, torch.tensor([1.0, sign, 0.0]), torch.tensor([1.0, 2 * sign, 0.0]))
+    gradient = torch.tensor([0.0, 1.0, 3.0 - 6.0 * border])
+    direction = _direction(torch.tensor([border, 0.5, border]), gradient, memory, None)
+    torch.testing.assert_close(direction, torch.tensor([-sign / 15, -7 / 15, 0.0]))  # the two loops by hand

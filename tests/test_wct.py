@@ -195,14 +195,17 @@ def test_texture_synthesis_has_the_styles_colours():
         ({"levels": 5}, "levels=5"),
         ({"levels": [4.0]}, r"levels=\[4.0\]"),
         ({"levels": "51"}, "levels='51'"),
-        ({"decoders": {}}, "decoders: there is none for level 4; it has none"),
+        ({"decoders": {}}, "^decoders: there is none for level 4; it has none$"),
+        ({"decoders": {5: None, 3: None}}, "^decoders: there is none for level 4; it has 5, 3$"),
+        ({"tile": 0}, "tile=0"),
+        ({"content": torch.rand(3, 32, 32)}, "^content: expected the shape"),
         ({"levels": [True]}, r"levels=\[True\]"),
         ({"decoders": dict.fromkeys(range(1, 6), Decoder("relu5_1"))}, r"decoders\[4\]: expected a decoder of relu4_1"),
     ],
 )
 def test_bad_arguments(arguments: dict, said: str):
     with pytest.raises(ValueError, match=said):
-        wct.stylize(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32), **arguments)
+        wct.stylize(**{"content": torch.rand(1, 3, 32, 32), "style": torch.rand(1, 3, 32, 32), **arguments})
 
 
 @pytest.mark.parametrize(
@@ -287,3 +290,70 @@ def test_pictures_are_grown_before_they_are_read(encoder: nst.VGG19, decoders: d
     x, style, settings = torch.rand(1, 3, 41, 35), torch.rand(1, 3, 33, 40), {"encoder": encoder, "decoders": decoders}
     whole = wct.stylize(padded(x), padded(style), levels=[2], **settings)[..., :41, :35]
     torch.testing.assert_close(wct.stylize(x, style, levels=[2], **settings), whole)
+
+
+def test_each_levels_picture_is_clipped(encoder: nst.VGG19, decoders: dict):
+    """A decoder far out of range, below and above: the next level reads what is between 0 and 1."""
+    x, style, seen = torch.rand(1, 3, 48, 64), torch.rand(1, 3, 48, 48), []
+    loud = Decoder("relu2_1").requires_grad_(False)
+    loud.load_state_dict(decoders[2].state_dict())
+    loud.conv1_1.weight.mul_(20)
+
+    def watching(features):
+        seen.append(features)
+        return Decoder.forward(decoders[1], features)
+
+    quiet = Decoder("relu1_1").requires_grad_(False)
+    quiet.forward = watching
+    wct.stylize(x, style, alpha=0, levels=(2, 1), encoder=encoder, decoders={2: loud, 1: quiet})
+    with torch.no_grad():
+        picture = loud(encoder(x, ["relu2_1"])["relu2_1"])
+        assert picture.min() < -0.5 and picture.max() > 1.5
+        torch.testing.assert_close(seen[0], encoder(picture.clamp(0, 1), ["relu1_1"])["relu1_1"], atol=1e-3, rtol=1e-3)
+
+
+def test_double_precision_is_for_a_part_of_the_positions_at_a_time(monkeypatch: pytest.MonkeyPatch):
+    x, y = correlated(2, 4, 5, 7).float(), correlated(1, 4, 6, 6).float()
+    change, sizes = wct.transform(mean_and_covariance(x), mean_and_covariance(y)), []
+    whole = change(x)
+
+    class Watch(torch.overrides.TorchFunctionMode):
+        def __torch_function__(self, function, types, args=(), kwargs=None):
+            made = function(*args, **(kwargs or {}))
+            if function.__name__ == "double":
+                sizes.append(tuple(made.shape))
+            return made
+
+    monkeypatch.setattr(wct, "PART", 10)
+    with Watch():
+        parts = change(x)
+    assert sizes == [(2, 4, 10)] * 3 + [(2, 4, 5)] and parts.dtype == torch.float32
+    torch.testing.assert_close(parts, whole)
+
+
+@pytest.fixture(scope="module")
+def tiny() -> dict:
+    """Networks of two channels, for what does not depend on the picture's looks."""
+    encoder = nst.VGG19((2, 2, 2, 2, 2), "reflect").requires_grad_(False)
+    decoders = {k + 1: Decoder(layer, 2, [2] * k).requires_grad_(False) for k, layer in enumerate(LAYERS)}
+    return {"encoder": encoder, "decoders": decoders}
+
+
+def test_a_texture_is_of_256_pixels_and_of_seed_0(tiny: dict, monkeypatch: pytest.MonkeyPatch):
+    painted, style = [], torch.rand(1, 3, 40, 40)
+    monkeypatch.setattr(wct, "stylize", lambda texture, style, **options: painted.append((texture, options)) or texture)
+    assert wct.synthesize(style, **tiny).shape == (1, 3, 256, 256) and len(painted) == 3
+    noise = torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(painted[0][0], noise) and painted[0][1] == {"levels": (5, 4, 3, 2, 1), **tiny}
+    assert wct.synthesize(style, (1, 40), **tiny).shape == (1, 3, 1, 40)
+
+
+def test_no_more_than_a_tile_is_computed_at_a_time(tiny: dict, monkeypatch: pytest.MonkeyPatch):
+    """With its border, at each level; without a tile all of it at once."""
+    seen, forward = [], nst.VGG19.forward
+    monkeypatch.setattr(nst.VGG19, "forward", lambda self, x, layers: seen.append(x.shape[-1]) or forward(self, x, layers))
+    content, style = torch.rand(1, 3, 32, 320), torch.rand(1, 3, 32, 33)
+    for tile, largest in ((None, 320), (32, 32 + 2 * (nst.tiles.reach("relu2_1") + 16))):
+        seen.clear()
+        wct.stylize(content, style, levels=[2], tile=tile, **tiny)
+        assert 48 < max(seen) <= largest and (max(seen) == 320 or tile == 32)

@@ -35,8 +35,10 @@ def copy(module: str) -> Path:
     for part in ("nst", "tests", "data"):
         shutil.copytree(TOP / part, folder / part, ignore=shutil.ignore_patterns("__pycache__", "mutants", "benchmarks"))
     settings = {
-        "source_paths": ["nst"], "only_mutate": [f"nst/{module}.py"], "also_copy": ["data"], "timeout_constant": 30.0,
-        "pytest_add_cli_args": ["-q", "-x", "-p", "no:cacheprovider", "-m", "not slow and not assets"],
+        "source_paths": ["nst"], "only_mutate": [f"nst/{module}.py"], "also_copy": ["data"],
+        "timeout_constant": 120.0, "timeout_multiplier": 4.0,
+        "pytest_add_cli_args": ["-q", "-x", "-p", "no:cacheprovider", "-m", "not slow and not assets",
+                                *(f"--deselect=tests/{name}" for name in CONFIG[module].get("too_slow", []))],
         "pytest_add_cli_args_test_selection": [f"tests/{name}" for name in CONFIG[module]["tests"]],
     }  # fmt: skip
     text = (TOP / "pyproject.toml").read_text(encoding="utf-8")
@@ -49,8 +51,12 @@ def mutmut(folder: Path, *arguments: str) -> str:
     """Run it on one core, without this environment's nst; returns what it prints."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "NST_"))}
     environment = {**kept, "OMP_NUM_THREADS": "1", "NST_DEVICE": "cpu", "NST_PROGRESS": "0"}
-    command = [sys.executable, "-m", "mutmut", *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True).stdout
+    done = subprocess.run(
+        [sys.executable, "-m", "mutmut", *arguments], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    if done.returncode:  # most often a test fails without any mutant
+        raise SystemExit(f"mutmut {' '.join(arguments)}: {done.stdout[-4000:]}{done.stderr[-1000:]}")
+    return done.stdout
 
 
 def added(folder: Path, mutant: str) -> str:
@@ -78,7 +84,7 @@ def main() -> int:
     for module in [] if options.table else options.modules or CONFIG:
         mutmut(copy(module), "run", "--max-children", "1")
         print(f"{module}: done", flush=True)
-    rows = {module: found for module in CONFIG if (found := row(module))}
+    rows = {module: found for module in options.modules or CONFIG if (found := row(module))}
     print(f"{'module':<14} mutants  killed  explained")
     for module, (count, survivors) in rows.items():
         known = CONFIG[module].get("survivors", {})
