@@ -109,7 +109,7 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float =
 def _in_squares(x: Tensor, mix: StyleMix, alpha: float, encoder: VGG19, decoder: Decoder, side: int) -> Tensor:
     """One level of `stylize` on a large picture (B, 3, H, W): the statistics of all squares, then square by square."""
     scale = tiles.scale_of(decoder.layer)
-    masks = [padded(mask.to(x)) for mask in mix.masks or []]
+    masks = [padded(mask) for mask in mix.masks or []]
     shrunk = [F.avg_pool2d(mask, scale) for mask in masks]
     found = [each.statistics() for each in tiles.moments(encoder, x, decoder.layer, side, shrunk or None)]
     styles = [tiles.moments(encoder, padded(picture), decoder.layer, side)[0].statistics() for picture in mix.styles]

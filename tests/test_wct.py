@@ -104,6 +104,7 @@ def test_a_mask_takes_the_statistics_of_its_positions():
     x, y, mask = correlated(1, 3, 8, 8), correlated(1, 3, 7, 7), torch.zeros(1, 1, 8, 8)
     mask[..., :4] = 1
     torch.testing.assert_close(whiten_and_colour(x, y, mask)[..., :4], whiten_and_colour(x[..., :4], y))
+    torch.testing.assert_close(whiten(x, mask)[..., :4], whiten(x[..., :4]))
     few = torch.zeros(1, 1, 8, 8)
     few[..., 0, :2] = 1
     assert torch.isfinite(whiten_and_colour(x, y, few)).all()
@@ -284,6 +285,22 @@ def test_a_level_by_its_formula(encoder: nst.VGG19, decoders: dict):
         expected = decoders[3](0.7 * features + 0.3 * whiten_and_colour(features, target)).clamp(0, 1)
     made = wct.stylize(x, style, alpha=0.3, levels=[3], encoder=encoder, decoders=decoders)
     torch.testing.assert_close(made, expected, atol=1e-3, rtol=1e-3)
+
+
+def test_several_styles_by_weight_and_by_mask(encoder: nst.VGG19, decoders: dict):
+    """Written out: a quarter and three quarters of two styles; one within its mask, by the features' statistics there."""
+    x, styles, left = torch.rand(1, 3, 48, 64), [torch.rand(1, 3, 48, 48), torch.rand(1, 3, 64, 48) ** 2], torch.zeros(1, 1, 48, 64)
+    left[..., :32] = 1
+    with torch.no_grad():
+        features, *targets = (encoder(p, ["relu2_1"])["relu2_1"] for p in (x, *styles))
+        a, b = (whiten_and_colour(features, target) for target in targets)
+        small = torch.nn.functional.avg_pool2d(left, 2)
+        inside = features + small * (whiten_and_colour(features, targets[0], small) - features)
+        expected = [decoders[2](f).clamp(0, 1) for f in (0.25 * a + 0.75 * b, inside)]
+    given = {"levels": [2], "encoder": encoder, "decoders": decoders}
+    made = [wct.stylize(x, styles, style_weights=[1, 3], **given), wct.stylize(x, styles[0], masks=[left], **given)]
+    torch.testing.assert_close(made, expected, atol=1e-3, rtol=1e-3)
+    assert float((expected[0] - expected[1]).abs().max()) > 0.01, "nothing to tell apart"
 
 
 def test_pictures_are_grown_before_they_are_read(encoder: nst.VGG19, decoders: dict):
