@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import nst
+from nst import losses
 from nst.transformer_net import ConvBlock, TransformerNet, load_style, shipped_styles, stylize
 
 SHIPPED = shipped_styles()
@@ -228,13 +229,16 @@ def test_a_shipped_model_paints(name: str):
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_strength_goes_from_the_photograph_to_the_style(name: str):
-    net, content = load_style(name), nst.assets.picture("chelsea", 128)
-    whole = net.stylize(content)
+    net, lite, content = load_style(name), nst.VGG19.load("lite"), nst.assets.picture("chelsea", 128)
     steps = [net.stylize(content, strength=s / 4) for s in range(5)]
-    torch.testing.assert_close(steps[4], whole)
-    changed = [float((picture - content).abs().mean()) for picture in steps]
-    assert all(b > a - 0.005 for a, b in zip(changed, changed[1:], strict=False))  # up, or nearly level next to 0
-    assert changed[0] < 0.75 * changed[4] and changed[1:] == sorted(changed[1:])
+    torch.testing.assert_close(steps[4], net.stylize(content))
+    layers = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+    photograph, *seen = (lite(picture, layers) for picture in (content, *steps))
+    style = {k: nst.gram_matrix(f) for k, f in lite(nst.assets.picture(name, 128), layers).items()}
+    away = [float(losses.content_loss(found["relu3_1"], photograph["relu3_1"])) for found in seen]
+    missing = [sum(float(losses.style_loss(nst.gram_matrix(found[k]), style[k])) for k in layers) for found in seen]
+    assert away == sorted(away) and away[0] < 0.3 * away[4]
+    assert missing[:4] == sorted(missing[:4], reverse=True) and missing[4] < 0.4 * missing[0]
 
 
 # --- strength ---------------------------------------------------------------------------------------------------------------------
