@@ -92,7 +92,6 @@ class Checkpoints:
             raise ValueError(f"{last}: was trained with another {', '.join(changed)}; remove it, or name another folder")
         return run["trace"]
 
-
     def _check_folder(self) -> None:
         """ValueError, on every process, unless all of them see the same folder: a machine's own would resume elsewhere."""
         if self.accelerator.num_processes == 1:

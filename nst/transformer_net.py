@@ -146,9 +146,7 @@ class TransformerNet(nn.Module):
 
         try:
             self.eval()  # a batch norm would learn from this picture
-            return memory.or_what_size_fits(
-                lambda: paint(content), lambda side: paint(resize(content, side)), *content.shape[-2:]
-            )
+            return memory.or_what_size_fits(lambda: paint(content), lambda side: paint(resize(content, side)), *content.shape[-2:])
         finally:
             self.train(training)
 

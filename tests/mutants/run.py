@@ -51,9 +51,7 @@ def mutmut(folder: Path, *arguments: str) -> str:
     """Run it on one core, without this environment's nst; returns what it prints."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "NST_"))}
     environment = {**kept, "OMP_NUM_THREADS": "1", "NST_DEVICE": "cpu", "NST_PROGRESS": "0"}
-    done = subprocess.run(
-        [sys.executable, "-m", "mutmut", *arguments], cwd=folder, env=environment, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-m", "mutmut", *arguments], cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode:  # most often a test fails without any mutant
         raise SystemExit(f"mutmut {' '.join(arguments)}: {done.stdout[-4000:]}{done.stderr[-1000:]}")
     return done.stdout
