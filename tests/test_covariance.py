@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from scipy.linalg import sqrtm
 
-from nst.covariance import CUT, mean_and_covariance, power_of
+import nst
+from nst.covariance import CUT, Moments, mean_and_covariance, power_of
 
 
 def matrices(*diagonals: list[float]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -50,3 +52,27 @@ def test_one_position_has_no_covariance():
     assert not covariance.any() and mean.flatten().tolist() == [0.25] * 3
     mask = torch.zeros(1, 1, 2, 2)
     assert torch.isfinite(mean_and_covariance(torch.rand(1, 3, 2, 2), mask)[1]).all()
+
+
+@pytest.mark.parametrize("scale", [None, 1.0, 1e-3])
+def test_moments_of_pieces_are_numpys(scale: float | None, monkeypatch: pytest.MonkeyPatch):
+    """Under no mask, or one of any scale; seven positions at a time become float64."""
+    monkeypatch.setattr(nst.covariance, "PART", 7)
+    x, moments, sizes = torch.rand(2, 5, 6, 4), Moments(), []
+    mask = None if scale is None else scale * torch.rand(1, 1, 6, 4)
+
+    class Watch(torch.overrides.TorchFunctionMode):
+        def __torch_function__(self, function, types, args=(), kwargs=None):
+            made = function(*args, **(kwargs or {}))
+            if function.__name__ == "double":
+                sizes.append(tuple(made.shape))
+            return made
+
+    for rows in (slice(0, 2), slice(2, 6)):
+        with Watch():
+            moments.add(x[:, :, rows], None if mask is None else mask[:, :, rows])
+    assert sizes == [(n, c, k) for k in (7, 1, 7, 7, 2) for n, c in ((2, 5), (1, 1))]
+    w = np.ones(24) if mask is None else mask.flatten().double().numpy()
+    for flat, mean, found in zip(x.double().flatten(2).numpy(), *moments.statistics(), strict=True):
+        np.testing.assert_allclose(mean[:, 0], np.average(flat, axis=1, weights=w))
+        np.testing.assert_allclose(found, np.cov(flat, aweights=w))
