@@ -4,7 +4,8 @@ import re
 import tomllib
 from pathlib import Path
 
-TOOLS = ("ruff", "build", "hatchling", "jupyterlab", "mutmut")  # they make the project and are no part of what runs
+# They make the project and are no part of what runs; playwright has to be of the age of the browser that it drives.
+TOOLS = ("ruff", "build", "hatchling", "jupyterlab", "mutmut", "playwright")
 
 
 def minimum_versions() -> list[str]:
