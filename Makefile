@@ -48,7 +48,7 @@ slides: $(VENV)/.installed  ## one deck of slides per lesson in build/slides, ea
 assignment: $(VENV)/.installed  ## build an nbgrader course of the exercises in build/assignment
 	$(BIN)/python notebooks/make/assignment.py
 
-mutants: $(VENV)/.installed  ## do the tests notice a small wrong edit? a table per module, after an hour or two on one core
+mutants: $(VENV)/.installed  ## do the tests notice a small wrong edit? a table per module, after ten minutes on one core
 	$(BIN)/python -m pip install -c requirements.lock -e ".[notebooks,train,test,mutants]"
 	$(BIN)/python tests/mutants/run.py
 
