@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from oracles import Doubles
 from scipy.linalg import sqrtm
 
 import nst
@@ -58,20 +59,13 @@ def test_one_position_has_no_covariance():
 def test_moments_of_pieces_are_numpys(scale: float | None, monkeypatch: pytest.MonkeyPatch):
     """Under no mask, or one of any scale; seven positions at a time become float64."""
     monkeypatch.setattr(nst.covariance, "PART", 7)
-    x, moments, sizes = torch.rand(2, 5, 6, 4), Moments(), []
+    x, moments, doubles = torch.rand(2, 5, 6, 4), Moments(), Doubles()
     mask = None if scale is None else scale * torch.rand(1, 1, 6, 4)
 
-    class Watch(torch.overrides.TorchFunctionMode):
-        def __torch_function__(self, function, types, args=(), kwargs=None):
-            made = function(*args, **(kwargs or {}))
-            if function.__name__ == "double":
-                sizes.append(tuple(made.shape))
-            return made
-
     for rows in (slice(0, 2), slice(2, 6)):
-        with Watch():
+        with doubles:
             moments.add(x[:, :, rows], None if mask is None else mask[:, :, rows])
-    assert sizes == [(n, c, k) for k in (7, 1, 7, 7, 2) for n, c in ((2, 5), (1, 1))]
+    assert doubles.shapes == [(n, c, k) for k in (7, 1, 7, 7, 2) for n, c in ((2, 5), (1, 1))]
     w = np.ones(24) if mask is None else mask.flatten().double().numpy()
     for flat, mean, found in zip(x.double().flatten(2).numpy(), *moments.statistics(), strict=True):
         np.testing.assert_allclose(mean[:, 0], np.average(flat, axis=1, weights=w))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from oracles import Doubles
 
 import nst
 from nst import wct
@@ -331,20 +332,13 @@ def test_each_levels_picture_is_clipped(encoder: nst.VGG19, decoders: dict):
 
 def test_double_precision_is_for_a_part_of_the_positions_at_a_time(monkeypatch: pytest.MonkeyPatch):
     x, y = correlated(2, 4, 5, 7).float(), correlated(1, 4, 6, 6).float()
-    change, sizes = wct.transform(mean_and_covariance(x), mean_and_covariance(y)), []
+    change, doubles = wct.transform(mean_and_covariance(x), mean_and_covariance(y)), Doubles()
     whole = change(x)
 
-    class Watch(torch.overrides.TorchFunctionMode):
-        def __torch_function__(self, function, types, args=(), kwargs=None):
-            made = function(*args, **(kwargs or {}))
-            if function.__name__ == "double":
-                sizes.append(tuple(made.shape))
-            return made
-
     monkeypatch.setattr(wct, "PART", 10)
-    with Watch():
+    with doubles:
         parts = change(x)
-    assert sizes == [(2, 4, 10)] * 3 + [(2, 4, 5)] and parts.dtype == torch.float32
+    assert doubles.shapes == [(2, 4, 10)] * 3 + [(2, 4, 5)] and parts.dtype == torch.float32
     torch.testing.assert_close(parts, whole)
 
 
