@@ -659,6 +659,25 @@ def test_a_closed_panel_leaves_no_widget_behind(name: str):
     assert panel.worker.wait(PATIENCE) and set(all_widgets()) == before
 
 
+def tensors() -> int:
+    """Bytes of all tensors that Python can reach, but for networks' weights."""
+    gc.collect()
+    found = [o for o in gc.get_objects() if type(o) is Tensor]
+    return sum({t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in found}.values())
+
+
+@pytest.mark.parametrize("name", PANELS)
+def test_a_closed_panel_that_a_notebook_keeps_holds_no_pictures(name: str):
+    PANELS[name]().close()  # what is kept for all panels is loaded
+    before = tensors()
+    panel = PANELS[name]()  # as `Out` keeps it
+    panel.worker.wait(PATIENCE)
+    held = tensors()
+    panel.close()
+    assert panel.worker.wait(PATIENCE) and panel.comm is None
+    assert held > before + 3 * 4 * 16 * 16 and tensors() <= before
+
+
 @pytest.mark.parametrize("name", PANELS)
 def test_a_page_without_a_kernel_has_a_picture_grid(name: str):
     bundle, metadata = PANELS[name]()._repr_mimebundle_()

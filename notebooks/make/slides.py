@@ -99,6 +99,7 @@ def markdown(text: str) -> str:
 
 def with_formulas(page: str) -> str:
     """$$…$$ and $…$ as MathML."""
+
     def display(found: re.Match) -> str:
         return f'<div class="formula">{convert(html.unescape(found[1]), display="block")}</div>'
 

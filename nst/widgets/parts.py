@@ -296,6 +296,7 @@ class Panel(ipywidgets.VBox):
         self.worker = Worker(lambda error: self.line.say(str(error) or type(error).__name__, wrong=True))
         super().__init__()
         self.add_class("nst-panel")
+        self._kept = {*vars(self)}
         _take_the_place_of_the_last_run(self)
 
     def fill(self, *children: ipywidgets.Widget) -> None:
@@ -317,9 +318,13 @@ class Panel(ipywidgets.VBox):
         return {**super()._repr_mimebundle_(**options), **data}, {"image/jpeg": {"width": width, "alt": text}}
 
     def close(self) -> None:
-        """Stop the work and take everything out of the kernel."""
+        """Stop the work and take everything out of the kernel: pictures and features, too, since a notebook's `Out` keeps panels."""
         self.worker.stop()
         close_all(self)
+        for name in vars(self).keys() - self._kept:
+            if not name.startswith("_"):  # what is left is ipywidgets'
+                delattr(self, name)
+        self.children = ()
 
 
 def close_all(widget: ipywidgets.Widget) -> None:

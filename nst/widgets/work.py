@@ -104,8 +104,9 @@ class Worker:
             except Stopped:
                 pass
             except Exception as error:
-                self.error = error
-                self.failed(error)
+                if not token.stopped:  # else nobody waits for it any more, and a closed panel has dropped what it worked on
+                    self.error = error
+                    self.failed(error)
 
 
 @contextlib.contextmanager
