@@ -318,7 +318,7 @@ class Panel(ipywidgets.VBox):
         return {**super()._repr_mimebundle_(**options), **data}, {"image/jpeg": {"width": width, "alt": text}}
 
     def close(self) -> None:
-        """Stop the work and take everything out of the kernel: pictures and features, too, since a notebook's `Out` keeps panels."""
+        """Stop the work and take everything out of the kernel; pictures, too: a notebook's `Out` keeps the panel itself."""
         self.worker.stop()
         close_all(self)
         for name in vars(self).keys() - self._kept:
