@@ -53,8 +53,10 @@ class StyleMix:
     def blend(self, features: Tensor, style_features: Sequence[Tensor], transform: Transform) -> Tensor:
         """The content's features (B, C, h, w) transformed to each style and put together by weight, or mask by mask."""
         if self.masks is None:
-            pairs = zip(self.weights, style_features, strict=True)
-            return sum(weight * transform(features, style, None) for weight, style in pairs if weight)
+            pairs = [(weight, style) for weight, style in zip(self.weights, style_features, strict=True) if weight]
+            if len(pairs) == 1:  # no copies of large maps
+                return transform(features, pairs[0][1], None)
+            return sum(weight * transform(features, style, None) for weight, style in pairs)
         blended = features
         for mask, style in zip(self.masks, style_features, strict=True):
             small = F.adaptive_avg_pool2d(padded(mask.to(features)), features.shape[-2:])  # (1, 1, h, w)

@@ -67,14 +67,24 @@ def side_for(tile: int | None, picture: Tensor) -> int | None:
 def squares(height: int, width: int, side: int, border: int) -> Iterator[Square]:
     """A picture of height x width pixels in squares of at most `side` pixels, each with a border where the picture has one.
 
+    All are about as large as another, and with their borders exactly, so that each computes in the memory that the last one used.
     `side` and `border` are rounded to multiples of STEP, up.
     """
-    side, border = (-(-n // STEP) * STEP for n in (side, border))
-    for top in range(0, height, side):
-        for left in range(0, width, side):
-            inner = [slice(start, min(start + side, end)) for start, end in ((top, height), (left, width))]
-            outer = [slice(max(s.start - border, 0), min(s.stop + border, end)) for s, end in zip(inner, (height, width))]
+    border = _up(border)
+    sides = [_up(-(-n // -(-n // _up(side)))) for n in (height, width)]  # as many squares as there have to be, of even sides
+    for top in range(0, height, sides[0]):
+        for left in range(0, width, sides[1]):
+            inner, outer = [], []
+            for start, each, end in zip((top, left), sides, (height, width), strict=True):
+                reach = min(each + 2 * border, end)
+                first = min(max(start - border, 0), end - reach)
+                inner.append(slice(start, min(start + each, end)))
+                outer.append(slice(first, first + reach))
             yield Square(*inner, *outer)
+
+
+def _up(pixels: int) -> int:
+    return -(-pixels // STEP) * STEP
 
 
 def scale_of(layer: str) -> int:

@@ -57,9 +57,10 @@ def transform(statistics: tuple[Tensor, Tensor], style_statistics: tuple[Tensor,
     matrix = power_of(style_covariance, 0.5) @ power_of(covariance, -0.5)  # (B, C, C)
 
     def change(features: Tensor) -> Tensor:
-        parts = (x.cpu().double() for x in features.flatten(2).split(PART, 2))  # (B, C, at most PART)
-        made = torch.cat([(matrix @ (x - mean) + style_mean).to(features.dtype) for x in parts], 2)
-        return made.reshape(features.shape).to(features.device)  # last: a place may know no float64
+        made = torch.empty_like(features, memory_format=torch.contiguous_format)
+        for x, place in zip(features.flatten(2).split(PART, 2), made.flatten(2).split(PART, 2), strict=True):  # (B, C, at most PART)
+            place.copy_(matrix @ (x.cpu().double() - mean) + style_mean)
+        return made
 
     return change
 
@@ -117,7 +118,7 @@ def _in_squares(x: Tensor, mix: StyleMix, alpha: float, encoder: VGG19, decoder:
 
     def change(features: Tensor, square: tiles.Square) -> Tensor:
         here = replace(mix, masks=[square.outer(mask) for mask in masks] or None)
-        return torch.lerp(features, here.blend(features, changes, lambda x, fitted, _: fitted(x)), alpha)
+        return features.lerp_(here.blend(features, changes, lambda x, fitted, _: fitted(x)), alpha)
 
     return tiles.repaint(encoder, decoder, x, side, change)
 

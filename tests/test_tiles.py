@@ -136,6 +136,11 @@ def test_squares_cover_every_pixel_once():
     assert (counts == 1).all()
 
 
+def test_squares_with_their_borders_are_all_of_one_size():
+    outer = {tuple(square.outer(torch.empty(1, 1, 2304, 4096, device="meta")).shape) for square in tiles.squares(2304, 4096, 768, 88)}
+    assert outer == {(1, 1, 768 + 2 * 96, 688 + 2 * 96)}
+
+
 def test_large_pictures_are_tiled_on_their_own_accord():
     small, large = torch.empty(1, 3, 1024, 1536, device="meta"), torch.empty(1, 3, 1024, 1552, device="meta")
     assert tiles.side_for(None, small) is None and tiles.side_for(None, large) == tiles.SIDE
