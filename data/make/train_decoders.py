@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 import nst
 from nst import assets, losses
-from nst.adain import AdaINLoss
+from nst.adain import LAYER, STYLE_LAYERS, AdaINLoss, adaptive_instance_norm, statistics_loss
 from nst.datasets import Batch, Crops, Pairs, picture_files
 from nst.decoders import LAYERS, Decoder, decoder_file
 from nst.training import TrainingConfig, train
@@ -56,6 +56,47 @@ def reconstruction(decoder: nn.Module, encoder: nn.Module, batch: Batch, step: i
         "feature": losses.content_loss(encoder.deep(output, [layer])[layer], features, "batch"),
         "sharp": sum(losses.content_loss(found[k], sharp[k], "batch") for k in SHARP) / len(SHARP),
     }
+
+
+class Painting(AdaINLoss):
+    """AdaIN's losses, and two more.
+
+    correlations: which channels go together, of which means and deviations say nothing. Without it, two opposite colours come to
+        stand for all the others: they, too, have the style's means and deviations.
+    same: a photograph and a painting of the batch given back from features that nothing has changed, as WCT's decoders learn to
+        ("identity loss", Park & Lee 2019, arXiv 1812.02342): lines stay where they are.
+    """
+
+    def __init__(self, style_weight: float, correlations: float, same: float):
+        super().__init__(style_weight)
+        self.correlations, self.same = correlations, same
+        self.identity["loss"] |= {"correlations": correlations, "same": same}
+
+    def __call__(self, decoder: nn.Module, encoder: nn.Module, batch: Batch, step: int) -> dict[str, Tensor]:
+        content, styles = encoder(batch.content, [LAYER])[LAYER], encoder(batch.style, STYLE_LAYERS)
+        targets = adaptive_instance_norm(content, styles[LAYER])
+        output = decoder(torch.cat([targets, content[:1], styles[LAYER][1:2]]))
+        output, back = output.split([len(targets), len(output) - len(targets)])
+        given, found = torch.cat([batch.content[:1], batch.style[1:2]]), encoder(output, STYLE_LAYERS)
+        with torch.no_grad():
+            sharp = encoder(given, SHARP)
+        returned = encoder(back, SHARP)
+        return {
+            "content": losses.content_loss(found[LAYER], targets, "batch"),
+            "style": self.style_weight * sum(statistics_loss(found[k], styles[k]) for k in STYLE_LAYERS) / len(STYLE_LAYERS),
+            "correlations": self.correlations * sum(covariance_loss(found[k], styles[k]) for k in STYLE_LAYERS) / len(STYLE_LAYERS),
+            "same": self.same * (losses.content_loss(back, given, "batch")
+                                 + sum(losses.content_loss(returned[k], sharp[k], "batch") for k in SHARP) / len(SHARP)),
+            "range": self.range_weight * losses.range_penalty(output),
+        }  # fmt: skip
+
+
+def covariance_loss(features: Tensor, style_features: Tensor) -> Tensor:
+    """The mean square over pairs of channels of how far the covariances (B, C, C) are apart, in the style's deviations."""
+    made, wanted = (torch.stack([torch.cov(f.flatten(1), correction=0) for f in both]) for both in (features, style_features))
+    variance = wanted.diagonal(dim1=1, dim2=2)
+    deviation = (variance + 0.05 * variance.mean(1, keepdim=True) + 1e-8).sqrt()  # a channel that hardly fires counts less
+    return ((made - wanted) / (deviation[:, :, None] * deviation[:, None])).square().mean()
 
 
 class Whitened(nn.Module):
@@ -170,7 +211,7 @@ def run(a: argparse.Namespace) -> None:
             continue
         seen = torch.cat([encoder(data(step, range(8)).content, [decoder.layer])[decoder.layer] for step in range(8)])
         whitened = Whitened(decoder, seen.detach())
-        loss = AdaINLoss(a.style_weight) if name == "adain" else reconstruction
+        loss = Painting(a.style_weight, a.correlations, a.same) if name == "adain" else reconstruction
         rate = a.learning_rate or RATES[name]
         config = TrainingConfig(steps=steps, batch_size=a.batch_size, learning_rate=rate, hold=0.4, seed=a.seed)
 
@@ -182,7 +223,7 @@ def run(a: argparse.Namespace) -> None:
         sees = sees.to(memory_format=torch.channels_last)
         trace = train(whitened, sees, loss, data, config, folder, report)
         facts["losses"] = {k: round(sum(parts[k] for parts in trace[-100:]) / len(trace[-100:]), 4) for k in trace[-1]}
-        facts |= {"style_weight": a.style_weight} if name == "adain" else {}
+        facts |= {"style_weight": a.style_weight, "correlations": a.correlations, "same": a.same} if name == "adain" else {}
         whitened.plain().cpu().save(folder / "decoder.safetensors", encoder, facts, torch.float16)
 
 
@@ -204,6 +245,8 @@ def main() -> None:
     t.add_argument("--teacher", type=Path, help="folder of the real VGG-19's first convolutions; adain can do without")
     t.add_argument("--start", type=Path, help="a decoder to go on with")
     t.add_argument("--style-weight", type=float, default=3.0, help="of AdaIN's loss")
+    t.add_argument("--correlations", type=float, default=2.0, help="weight of AdaIN's loss, see Painting")
+    t.add_argument("--same", type=float, default=0.3, help="weight of AdaIN's loss, see Painting")
     t.add_argument("--folder", help="below build/decoders; default: NAME")
     t.add_argument("--steps", type=int, help=f"default: {STEPS}")
     t.add_argument("--batch-size", type=int, default=8)
