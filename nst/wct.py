@@ -59,7 +59,7 @@ def transform(statistics: tuple[Tensor, Tensor], style_statistics: tuple[Tensor,
     def change(features: Tensor) -> Tensor:
         made = torch.empty_like(features, memory_format=torch.contiguous_format)
         for x, place in zip(features.flatten(2).split(PART, 2), made.flatten(2).split(PART, 2), strict=True):  # (B, C, <= PART)
-            place.copy_(matrix @ (x.cpu().double() - mean) + style_mean)
+            place.copy_((matrix @ (x.cpu().double() - mean) + style_mean).to(features.dtype))  # a place may know no float64
         return made
 
     return change

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import train_decoders
@@ -132,3 +133,12 @@ def test_least_squares_finds_the_convolution_that_made_the_pictures(encoder: nst
 
 def test_the_shipped_decoders_are_small():
     assert sum(decoder_file(name).stat().st_size for name in (*LAYERS, "adain")) <= 8e6
+
+
+def test_covariance_loss_is_a_closed_form():
+    """Scaled by 2, every covariance is 3 of the style's own too large: 3 r_ij for the correlations r."""
+    style = torch.randn(2, 4, 9, 11)
+    found = train_decoders.covariance_loss(2 * style, style)
+    flat = style.flatten(2).numpy()
+    wanted = np.mean([np.mean((3 * np.corrcoef(f)) ** 2) for f in flat])
+    assert float(train_decoders.covariance_loss(style + 5, style)) < 1e-8 and 0.8 * wanted < float(found) < wanted
