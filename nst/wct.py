@@ -57,10 +57,10 @@ def transform(statistics: tuple[Tensor, Tensor], style_statistics: tuple[Tensor,
     matrix = power_of(style_covariance, 0.5) @ power_of(covariance, -0.5)  # (B, C, C)
 
     def change(features: Tensor) -> Tensor:
-        made = torch.empty_like(features, memory_format=torch.contiguous_format)
+        made = torch.empty(features.shape, dtype=features.dtype)
         for x, place in zip(features.flatten(2).split(PART, 2), made.flatten(2).split(PART, 2), strict=True):  # (B, C, <= PART)
-            place.copy_((matrix @ (x.cpu().double() - mean) + style_mean).to(features.dtype))  # a place may know no float64
-        return made
+            place.copy_(matrix @ (x.cpu().double() - mean) + style_mean)
+        return made.to(features.device)  # last: a place may know no float64
 
     return change
 
