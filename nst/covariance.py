@@ -45,13 +45,13 @@ class Moments:
         return mean, (self.second - self.weight * mean @ mean.mT) / (total - self.square / total).clamp_min(1e-12)
 
 
-def power_of(covariance: Tensor, exponent: float, least: float = 1e-12) -> Tensor:
+def power_of(covariance: Tensor, exponent: float, least: float = 1e-12, cut: float = CUT) -> Tensor:
     """A covariance matrix (B, C, C) to the power of 1/2 or -1/2, on its range: E diag(lambda^exponent) E^T.
 
-    Eigenvalues under CUT times the largest, or under `least`, count as zero and stay zero: of H W positions at most H W - 1
+    Eigenvalues under `cut` times the largest, or under `least`, count as zero and stay zero: of H W positions at most H W - 1
     directions are known. Differs from WCT's code: it cuts at 1e-5 as such, which depends on the scale of the features.
     """
     values, vectors = torch.linalg.eigh(covariance)  # ascending
-    real = values > (CUT * values[:, -1:]).clamp_min(least)
+    real = values > (cut * values[:, -1:]).clamp_min(least)
     powers = torch.where(real, values.clamp_min(least) ** exponent, 0)
     return vectors * powers[:, None, :] @ vectors.mT

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,7 @@ from nst import wct
 from nst.adain import adaptive_instance_norm
 from nst.covariance import mean_and_covariance
 from nst.decoders import LAYERS, Decoder, padded
-from nst.wct import colour, whiten, whiten_and_colour
+from nst.wct import colour, transport, whiten, whiten_and_colour
 
 
 @pytest.fixture(scope="module")
@@ -61,54 +63,64 @@ def test_with_fewer_positions_than_channels_it_is_the_identity_on_its_range():
     torch.testing.assert_close(covariance @ covariance, covariance, atol=1e-6, rtol=0)  # a projection
 
 
-def test_coloured_statistics_are_the_styles():
+both = pytest.mark.parametrize("fit", [whiten_and_colour, transport])
+
+
+@both
+def test_the_statistics_become_the_styles(fit: Callable):
     x, y = correlated(2, 6, 20, 20), correlated(1, 6, 11, 13) * 3
-    for got, wanted in zip(mean_and_covariance(whiten_and_colour(x, y)), mean_and_covariance(y), strict=True):
+    for got, wanted in zip(mean_and_covariance(fit(x, y)), mean_and_covariance(y), strict=True):
         torch.testing.assert_close(got, wanted.expand_as(got), atol=1e-7, rtol=1e-7)
 
 
-def test_the_scale_of_the_features_does_not_matter():
+@both
+def test_the_scale_of_the_features_does_not_matter(fit: Callable):
     x, y = correlated(1, 6, 9, 9), correlated(1, 6, 9, 9)
-    torch.testing.assert_close(whiten_and_colour(x * 1e-4, y), whiten_and_colour(x, y), atol=1e-6, rtol=1e-6)
-    torch.testing.assert_close(whiten_and_colour(x, y * 1e4), whiten_and_colour(x, y) * 1e4, atol=1e-2, rtol=1e-6)
+    torch.testing.assert_close(fit(x * 1e-4, y), fit(x, y), atol=1e-6, rtol=1e-6)
+    torch.testing.assert_close(fit(x, y * 1e4), fit(x, y) * 1e4, atol=1e-2, rtol=1e-6)
 
 
-def test_its_own_statistics_change_nothing():
+@both
+def test_its_own_statistics_change_nothing(fit: Callable):
     x = correlated(1, 6, 9, 9)
-    torch.testing.assert_close(whiten_and_colour(x, x), x)
+    torch.testing.assert_close(fit(x, x), x)
 
 
-def test_adain_is_its_diagonal():
+@both
+def test_adain_is_its_diagonal(fit: Callable):
     """With channels that do not go together the two agree."""
     signs = torch.tensor([[1.0, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]], dtype=torch.float64).reshape(1, 3, 2, 2)  # orthogonal
     x, y = 3 * signs + 1, torch.tensor([0.5, 2, 4]).double().reshape(1, 3, 1, 1) * signs - 2
-    torch.testing.assert_close(whiten_and_colour(x, y), adaptive_instance_norm(x, y), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(fit(x, y), adaptive_instance_norm(x, y), atol=1e-4, rtol=1e-4)
 
 
-def test_a_batch_equals_its_singles():
+@both
+def test_a_batch_equals_its_singles(fit: Callable):
     x, y = correlated(3, 4, 8, 8), correlated(3, 4, 6, 6)
-    singles = [whiten_and_colour(x[k : k + 1], y[k : k + 1]) for k in range(3)]
-    torch.testing.assert_close(whiten_and_colour(x, y), torch.cat(singles))
+    singles = [fit(x[k : k + 1], y[k : k + 1]) for k in range(3)]
+    torch.testing.assert_close(fit(x, y), torch.cat(singles))
 
 
 HALF_DEAD = torch.cat([torch.rand(1, 2, 5, 5), torch.zeros(1, 2, 5, 5)], 1)
 
 
+@both
 @pytest.mark.parametrize("x", [torch.rand(1, 4, 1, 1), torch.zeros(1, 4, 5, 5), HALF_DEAD],
                          ids=["one position", "nothing", "dead channels"])  # fmt: skip
-def test_poor_features_stay_finite(x: torch.Tensor):
+def test_poor_features_stay_finite(x: torch.Tensor, fit: Callable):
     y = torch.rand(1, 4, 6, 6)
-    assert torch.isfinite(whiten_and_colour(x, y)).all() and torch.isfinite(whiten_and_colour(y, x)).all()
+    assert torch.isfinite(fit(x, y)).all() and torch.isfinite(fit(y, x)).all()
 
 
-def test_a_mask_takes_the_statistics_of_its_positions():
+@both
+def test_a_mask_takes_the_statistics_of_its_positions(fit: Callable):
     x, y, mask = correlated(1, 3, 8, 8), correlated(1, 3, 7, 7), torch.zeros(1, 1, 8, 8)
     mask[..., :4] = 1
-    torch.testing.assert_close(whiten_and_colour(x, y, mask)[..., :4], whiten_and_colour(x[..., :4], y))
+    torch.testing.assert_close(fit(x, y, mask)[..., :4], fit(x[..., :4], y))
     torch.testing.assert_close(whiten(x, mask)[..., :4], whiten(x[..., :4]))
     few = torch.zeros(1, 1, 8, 8)
     few[..., 0, :2] = 1
-    assert torch.isfinite(whiten_and_colour(x, y, few)).all()
+    assert torch.isfinite(fit(x, y, few)).all()
 
 
 def test_the_covariance_under_a_mask_does_not_know_the_masks_scale():
@@ -121,9 +133,47 @@ def test_the_covariance_under_a_mask_does_not_know_the_masks_scale():
         torch.testing.assert_close(got, wanted)
 
 
-def test_channels_must_agree():
+@both
+def test_channels_must_agree(fit: Callable):
     with pytest.raises(ValueError, match="style_features: expected 4 channels, got 5"):
-        whiten_and_colour(torch.rand(1, 4, 2, 2), torch.rand(1, 5, 2, 2))
+        fit(torch.rand(1, 4, 2, 2), torch.rand(1, 5, 2, 2))
+
+
+def matrix_of(fit: Callable, x: torch.Tensor, y: torch.Tensor) -> np.ndarray:
+    """What `fit` multiplies centred features by, found by least squares."""
+    before, after = ((f[0].flatten(1) - f[0].flatten(1).mean(1, keepdim=True)).numpy().T for f in (x, fit(x, y)))
+    return np.linalg.lstsq(before, after, rcond=None)[0].T
+
+
+def test_transport_against_scipys_roots():
+    """T = C^(-1/2) (C^(1/2) S C^(1/2))^(1/2) C^(-1/2), by another library's roots; it is symmetric and positive."""
+    sqrtm = pytest.importorskip("scipy.linalg").sqrtm
+    x, y = correlated(1, 5, 20, 20), correlated(1, 5, 11, 13) * 3
+    c, s = (np.cov(f[0].flatten(1).numpy()) for f in (x, y))
+    root = sqrtm(c).real
+    expected = np.linalg.inv(root) @ sqrtm(root @ s @ root).real @ np.linalg.inv(root)
+    found = matrix_of(transport, x, y)
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(found, found.T, atol=1e-6)
+    assert np.linalg.eigvalsh(found).min() > 0
+
+
+def test_transport_moves_the_features_least():
+    """Every S^(1/2) Q C^(-1/2) with a rotation Q reaches the style's covariance; none moves the features less. By the Bures
+    distance, transport moves them by |mean - mean'|^2 + trace(C + S - 2 (C^(1/2) S C^(1/2))^(1/2)) on average."""
+    x, y = correlated(1, 5, 20, 20), correlated(1, 5, 11, 13) * 3
+    (mean, c), (style_mean, s) = mean_and_covariance(x), mean_and_covariance(y)
+    moved = {fit: float((fit(x, y) - x).square().sum(1).mean()) for fit in (transport, whiten_and_colour)}
+    values = np.linalg.eigvals((c[0] @ s[0]).numpy()).real  # those of C^(1/2) S C^(1/2)
+    n = 20 * 20  # the covariance divides by n - 1, the mean over positions by n
+    spread = float(c[0].trace() + s[0].trace()) - 2 * np.sqrt(values).sum()
+    assert moved[transport] == pytest.approx(float((mean - style_mean).square().sum()) + spread * (n - 1) / n, rel=1e-6)
+    assert moved[transport] < 0.99 * moved[whiten_and_colour]
+    for _ in range(20):
+        turned = torch.linalg.qr(torch.randn(5, 5, dtype=torch.float64))[0] @ whiten(x).flatten(2)
+        other = colour(turned.reshape(x.shape), y)
+        torch.testing.assert_close(mean_and_covariance(other)[1], s)
+        assert float((other - x).square().sum(1).mean()) > moved[transport]
 
 
 def test_colour_undoes_whiten():
@@ -199,6 +249,7 @@ def test_texture_synthesis_has_the_styles_colours():
         ({"levels": "51"}, "levels='51'"),
         ({"decoders": {}}, "^decoders: there is none for level 4; it has none$"),
         ({"decoders": {5: None, 3: None}}, "^decoders: there is none for level 4; it has 5, 3$"),
+        ({"transform": "ot"}, "transform='ot': expected one of transport, wct"),
         ({"tile": 0}, "tile=0"),
         ({"content": torch.rand(3, 32, 32)}, "^content: expected the shape"),
         ({"levels": [True]}, r"levels=\[True\]"),
@@ -264,9 +315,10 @@ def test_levels_are_matched_in_the_order_asked_for(encoder: nst.VGG19, decoders:
 
 def test_the_default_is_four_levels_and_all_of_the_style(encoder: nst.VGG19, decoders: dict):
     x, style, settings = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 40, 40), {"encoder": encoder, "decoders": decoders}
-    expected = wct.stylize(x, style, alpha=1, levels=(4, 3, 2, 1), **settings)
+    expected = wct.stylize(x, style, alpha=1, levels=(4, 3, 2, 1), transform="transport", **settings)
     torch.testing.assert_close(wct.stylize(x, style, **settings), expected)
-    assert not torch.allclose(wct.stylize(x, style, alpha=0.6, **settings), expected, atol=0.05)
+    for other in ({"alpha": 0.6}, {"transform": "wct"}):
+        assert not torch.allclose(wct.stylize(x, style, **other, **settings), expected, atol=0.05)
 
 
 def test_a_texture_is_noise_painted_over_and_over(encoder: nst.VGG19, decoders: dict):
@@ -279,12 +331,13 @@ def test_a_texture_is_noise_painted_over_and_over(encoder: nst.VGG19, decoders: 
     assert once.shape == x.shape and not torch.allclose(once, x, atol=0.05)
 
 
-def test_a_level_by_its_formula(encoder: nst.VGG19, decoders: dict):
+@pytest.mark.parametrize(("transform", "fit"), [("transport", transport), ("wct", whiten_and_colour)])
+def test_a_level_by_its_formula(transform: str, fit: Callable, encoder: nst.VGG19, decoders: dict):
     x, style = torch.rand(1, 3, 48, 64), torch.rand(1, 3, 48, 48)
     with torch.no_grad():
         features, target = (encoder(p, ["relu3_1"])["relu3_1"] for p in (x, style))
-        expected = decoders[3](0.7 * features + 0.3 * whiten_and_colour(features, target)).clamp(0, 1)
-    made = wct.stylize(x, style, alpha=0.3, levels=[3], encoder=encoder, decoders=decoders)
+        expected = decoders[3](0.7 * features + 0.3 * fit(features, target)).clamp(0, 1)
+    made = wct.stylize(x, style, alpha=0.3, levels=[3], transform=transform, encoder=encoder, decoders=decoders)
     torch.testing.assert_close(made, expected, atol=1e-3, rtol=1e-3)
 
 
@@ -294,9 +347,9 @@ def test_several_styles_by_weight_and_by_mask(encoder: nst.VGG19, decoders: dict
     left[..., :32] = 1
     with torch.no_grad():
         features, *targets = (encoder(p, ["relu2_1"])["relu2_1"] for p in (x, *styles))
-        a, b = (whiten_and_colour(features, target) for target in targets)
+        a, b = (transport(features, target) for target in targets)
         small = torch.nn.functional.avg_pool2d(left, 2)
-        inside = features + small * (whiten_and_colour(features, targets[0], small) - features)
+        inside = features + small * (transport(features, targets[0], small) - features)
         expected = [decoders[2](f).clamp(0, 1) for f in (0.25 * a + 0.75 * b, inside)]
     given = {"levels": [2], "encoder": encoder, "decoders": decoders}
     made = [wct.stylize(x, styles, style_weights=[1, 3], **given), wct.stylize(x, styles[0], masks=[left], **given)]
@@ -332,7 +385,7 @@ def test_each_levels_picture_is_clipped(encoder: nst.VGG19, decoders: dict):
 
 def test_double_precision_is_for_a_part_of_the_positions_at_a_time(monkeypatch: pytest.MonkeyPatch):
     x, y = correlated(2, 4, 5, 7).float(), correlated(1, 4, 6, 6).float()
-    change, doubles = wct.transform(mean_and_covariance(x), mean_and_covariance(y)), Doubles()
+    change, doubles = wct.fitted_map(mean_and_covariance(x), mean_and_covariance(y)), Doubles()
     whole = change(x)
 
     monkeypatch.setattr(wct, "PART", 10)

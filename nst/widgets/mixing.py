@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nst import adain, wct
-from nst.covariance import mean_and_covariance, power_of
+from nst.covariance import mean_and_covariance
 from nst.decoders import LAYERS, Decoder, padded
 from nst.runtime import device
 from nst.transformer_net import TransformerNet, load_style
@@ -74,8 +74,8 @@ class WCTMix:
     def __init__(self, content: Tensor, styles: Sequence[Tensor]):
         self.size, self.start = content.shape[-2:], padded(content.to(device()))
         self.styles = [padded(style.to(device())) for style in styles]
-        self.colours: dict[int, list[tuple[Tensor, Tensor]]] = {}  # level: mean and root of the covariance of each style
-        self.read: dict[int, tuple[object, Tensor, Tensor]] = {}  # level: what it came from, features, whitened
+        self.statistics: dict[int, list[tuple[Tensor, Tensor]]] = {}  # level: mean and covariance of each style
+        self.read: dict[int, tuple[object, Tensor, Tensor]] = {}  # level: what it came from, its features, and with the styles' own
         self.made: dict[int, tuple[object, Tensor]] = {}  # level: what it came from with its own alpha, the picture
 
     @torch.no_grad()
@@ -84,32 +84,25 @@ class WCTMix:
         x, came_from = self.start, (tuple(weights), None if mask is None else mask.numpy().tobytes())
         for level in wct.LEVELS:
             if alpha := alphas.get(level, 0.0):
-                features, whitened = self._whitened(level, x, came_from, mask)
+                if self.read.get(level, ("",))[0] != came_from:
+                    self.read[level] = came_from, *self._matched(level, x, weights, mask)
+                _, features, painted = self.read[level]
                 came_from = (came_from, level, alpha)
-                if self.made.get(level, ("", None))[0] != came_from:
-                    coloured = self._coloured(level, whitened, weights).reshape(features.shape)
-                    coloured = coloured.to(features.dtype).to(features.device)  # in this order: a place may know no float64
-                    small = None if mask is None else _shrunk(mask, features)
-                    mixed = torch.lerp(features, _within(small, features, coloured), alpha)
-                    self.made[level] = came_from, decoder(LAYERS[level - 1])(mixed).clamp(0, 1)
+                if self.made.get(level, ("",))[0] != came_from:
+                    self.made[level] = came_from, decoder(LAYERS[level - 1])(torch.lerp(features, painted, alpha)).clamp(0, 1)
                 x = self.made[level][1]
         return _cropped(x, self.size)
 
-    def _whitened(self, level: int, x: Tensor, came_from: object, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Features of x at a level, and the same whitened."""
-        if self.read.get(level, ("", None, None))[0] != came_from:
-            features = encoder()(x, [LAYERS[level - 1]])[LAYERS[level - 1]]  # (1, C, h, w)
-            self.read[level] = came_from, features, wct.whiten(features, None if mask is None else _shrunk(mask, features))
-        return self.read[level][1:]
-
-    def _coloured(self, level: int, whitened: Tensor, weights: Sequence[float]) -> Tensor:
-        """The weighted mean of the colourings is a colouring with the weighted means of their roots and means: (1, C, HW)."""
-        if level not in self.colours:
-            found = [encoder()(style, [LAYERS[level - 1]])[LAYERS[level - 1]] for style in self.styles]
-            statistics = [mean_and_covariance(features) for features in found]
-            self.colours[level] = [(mean, power_of(covariance, 0.5)) for mean, covariance in statistics]
-        pairs = list(zip(weights, self.colours[level], strict=True))
-        return sum(w * root for w, (_, root) in pairs) @ whitened.flatten(2) + sum(w * mean for w, (mean, _) in pairs)
+    def _matched(self, level: int, x: Tensor, weights: Sequence[float], mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Features of x at a level, and the same with the weighted styles' statistics where the mask is."""
+        layer = LAYERS[level - 1]
+        if level not in self.statistics:
+            self.statistics[level] = [mean_and_covariance(encoder()(style, [layer])[layer]) for style in self.styles]
+        features = encoder()(x, [layer])[layer]  # (1, C, h, w)
+        small = None if mask is None else _shrunk(mask, features)
+        found, pairs = mean_and_covariance(features, small), zip(weights, self.statistics[level], strict=True)
+        painted = sum(w * wct.fitted_map(found, statistics)(features) for w, statistics in pairs if w)
+        return features, _within(small, features, painted)
 
 
 class FastMix:
