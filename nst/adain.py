@@ -19,6 +19,7 @@ from nst.controls import StyleMix, in_colours
 from nst.decoders import Decoder, padded
 from nst.images import check_picture
 from nst.vgg import VGG19
+from nst.wct import transport
 
 if TYPE_CHECKING:  # torchvision, which crops pictures, takes a second to import
     from nst.datasets import Batch
@@ -57,14 +58,16 @@ def adaptive_instance_norm(content_features: Tensor, style_features: Tensor, mas
 
 
 def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float = 1.0, style_weights: Sequence[float] | None = None,
-            masks: Sequence[Tensor] | None = None, preserve_color: bool | str = False, tile: int | None = None,
-            encoder: VGG19 | None = None, decoder: Decoder | None = None) -> Tensor:  # fmt: skip
+            masks: Sequence[Tensor] | None = None, preserve_color: bool | str = False, palette: bool = True,
+            tile: int | None = None, encoder: VGG19 | None = None, decoder: Decoder | None = None) -> Tensor:  # fmt: skip
     """Paint `content` (B, 3, H, W) in the manner of `style` (1, 3, H', W'): the content's size, both RGB in [0, 1].
 
     style:   a picture, or a list of them, mixed by `style_weights` (equal if None) or each within its mask of `masks` (1, 1, H, W).
     alpha:   0 gives the content's reconstruction, 1 the whole style; it blends the features before they are decoded (section 6.2).
     preserve_color: see `controls.in_colours`.
+    palette: what the decoder paints gets the mean and covariance of the style's pixels, too (`wct.transport`), alpha of the way.
     tile:    side in pixels of the squares in which a large picture is computed, see `tiles.side_for`; the result is the same.
+    Differs from the paper: it has no palette, False. A small decoder has favourite colours, whatever the style.
     encoder, decoder: the lite encoder and the decoder trained with AdaIN's losses on it if None; see `networks.default`.
     ValueError / TypeError: a picture of another shape or dtype, alpha outside [0, 1], weights or masks that do not fit, a decoder
     of another layer or encoder.
@@ -82,7 +85,8 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float =
         features = tiles.encode(encoder, picture, LAYER, side)  # (B, C, H/8, W/8)
         styles = [encoder(padded(picture), [LAYER])[LAYER] for picture in mix.styles]
         painted = mix.blend(features, styles, adaptive_instance_norm)
-        return tiles.decode(decoder, torch.lerp(features, painted, alpha), side)
+        made = tiles.decode(decoder, torch.lerp(features, painted, alpha), side)
+        return made.lerp_(mix.blend(made, mix.styles, transport), alpha) if palette else made
 
     return in_colours(paint, content, mix, preserve_color, networks.device_of(encoder))
 

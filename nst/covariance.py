@@ -15,18 +15,16 @@ def mean_and_covariance(features: Tensor, mask: Tensor | None = None) -> tuple[T
     mask (1, 1, H, W): weights of the positions. The covariance is the unbiased one, divided by HW - 1; with weights, by
     sum w - sum w^2 / sum w, which is the same where they are 0 and 1.
     """
-    flat = features.flatten(2).cpu().double()  # (B, C, HW)
-    weights = torch.ones_like(flat[:1, :1]) if mask is None else mask.flatten(2).cpu().double()  # (1, 1, HW)
-    total = weights.sum().clamp_min(1e-12)
-    mean = (weights * flat).sum(2, keepdim=True) / total
-    centred = flat - mean
-    return mean, (weights * centred) @ centred.mT / (total - weights.square().sum() / total).clamp_min(1e-12)
+    moments = Moments()
+    moments.add(features, mask)
+    return moments.statistics()
 
 
 class Moments:
     """`mean_and_covariance` of features that come in parts: `add` each, then ask for `statistics()`. Float64 on the CPU."""
 
     def __init__(self):
+        self.start: Tensor | None = None  # taken from all that comes: sums of numbers near 0 lose no digits
         self.weight = self.square = self.first = self.second = 0
 
     def add(self, features: Tensor, mask: Tensor | None = None) -> None:
@@ -35,14 +33,18 @@ class Moments:
         parts = (x.flatten(2).split(PART, 2) for x in (features, weights))  # (B, C, at most PART), and (1, 1, …)
         for x, w in zip(*parts, strict=True):
             x, w = x.cpu().double(), w.cpu().double()
+            if self.start is None:
+                self.start = (w * x).sum(2, keepdim=True) / w.sum() if w.sum() else x.mean(2, keepdim=True)
+            x = x - self.start
             self.weight, self.square = self.weight + w.sum(), self.square + w.square().sum()
             self.first, self.second = self.first + (w * x).sum(2, keepdim=True), self.second + (w * x) @ x.mT
 
     def statistics(self) -> tuple[Tensor, Tensor]:
         """Mean (B, C, 1) and covariance (B, C, C)."""
         total = self.weight.clamp_min(1e-12)
-        mean = self.first / total
-        return mean, (self.second - self.weight * mean @ mean.mT) / (total - self.square / total).clamp_min(1e-12)
+        mean = self.first / total  # from the start
+        covariance = (self.second - self.weight * mean @ mean.mT) / (total - self.square / total).clamp_min(1e-12)
+        return self.start + mean, covariance
 
 
 def power_of(covariance: Tensor, exponent: float, least: float = 1e-12, cut: float = CUT) -> Tensor:

@@ -11,6 +11,7 @@ from nst import adain
 from nst.adain import AdaINLoss, adaptive_instance_norm, mean_and_std, statistics_loss
 from nst.datasets import Batch
 from nst.decoders import Decoder, padded
+from nst.wct import transport
 
 
 @pytest.fixture(scope="module")
@@ -103,10 +104,13 @@ def test_no_style_and_its_own_style_are_the_reconstruction(encoder: nst.VGG19, d
     content = torch.rand(1, 3, 48, 64)
     with torch.no_grad():
         plain = decoder(encoder(padded(content), ["relu4_1"])["relu4_1"]).clamp(0, 1)
-    for alpha, style in ((0.0, torch.rand(1, 3, 40, 40)), (1.0, content)):
-        torch.testing.assert_close(
-            adain.stylize(content, style, alpha=alpha, encoder=encoder, decoder=decoder), plain, atol=1e-4, rtol=1e-4
-        )
+    networks = {"encoder": encoder, "decoder": decoder}
+    made = [
+        adain.stylize(content, torch.rand(1, 3, 40, 40), alpha=0, **networks),
+        adain.stylize(content, content, palette=False, **networks),
+    ]
+    for picture in made:
+        torch.testing.assert_close(picture, plain, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("picture", [torch.zeros(1, 3, 40, 40), torch.ones(1, 3, 33, 47), torch.full((1, 3, 7, 200), 0.3)])
@@ -141,8 +145,50 @@ def test_alpha_blends_features_not_pictures(encoder: nst.VGG19, decoder: Decoder
     with torch.no_grad():
         x, y = (encoder(p, ["relu4_1"])["relu4_1"] for p in (content, style))
         expected = decoder(0.7 * x + 0.3 * adaptive_instance_norm(x, y)).clamp(0, 1)
-    made = adain.stylize(content, style, alpha=0.3, encoder=encoder, decoder=decoder)
+    made = adain.stylize(content, style, alpha=0.3, palette=False, encoder=encoder, decoder=decoder)
     torch.testing.assert_close(made, expected, atol=1e-4, rtol=1e-4)
+
+
+def statistics(picture: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    pixels = picture.flatten(2)[0].double().numpy()
+    return pixels.mean(1), np.cov(pixels)
+
+
+def test_the_palette_is_the_styles(encoder: nst.VGG19, decoder: Decoder):
+    """Mean and covariance of the pixels; of dull styles, so that nothing is clipped."""
+    content, style = torch.rand(1, 3, 48, 64), 0.5 + 0.02 * torch.randn(3, 3) @ torch.randn(1, 3, 48 * 40)
+    style = style.reshape(1, 3, 48, 40)
+    made = adain.stylize(content, style, encoder=encoder, decoder=decoder)
+    assert 0 < made.min() and made.max() < 1
+    for got, wanted in zip(statistics(made), statistics(style), strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-3, atol=1e-6)
+    plain = adain.stylize(content, style, palette=False, encoder=encoder, decoder=decoder)
+    assert not np.allclose(statistics(plain)[1], statistics(style)[1], rtol=0.1)
+
+
+@pytest.mark.parametrize("how", ["alpha", "weights", "masks"])
+def test_the_palette_comes_in_the_amounts_asked_for(how: str, encoder: nst.VGG19, decoder: Decoder):
+    """Written out on what the decoder paints: alpha of the way, the mean of two palettes, each within its mask."""
+    content, styles = torch.rand(1, 3, 48, 64), [torch.rand(1, 3, 48, 48) ** 3, torch.rand(1, 3, 40, 40) ** 0.5]
+    left = torch.zeros(1, 1, 48, 64)
+    left[..., :24] = 1
+    given = {"alpha": {"alpha": 0.3}, "weights": {"style_weights": [1, 3]}, "masks": {"masks": [left, 1 - left]}}[how]
+    given |= {"encoder": encoder, "decoder": decoder, "style": styles[:1] if how == "alpha" else styles}
+    with torch.no_grad():
+        calm = Decoder("relu4_1").requires_grad_(False)  # nothing that it paints is clipped
+        calm.load_state_dict(decoder.state_dict())
+        calm.conv1_1.weight.mul_(0.1)
+        calm.conv1_1.bias.fill_(0.5)
+    given["decoder"] = calm
+    plain = adain.stylize(content, palette=False, **given)
+    assert 0 < plain.min() and plain.max() < 1
+    if how == "alpha":
+        expected = 0.7 * plain + 0.3 * transport(plain, styles[0])
+    elif how == "weights":
+        expected = 0.25 * transport(plain, styles[0]) + 0.75 * transport(plain, styles[1])
+    else:
+        expected = sum(m * transport(plain, s, m) for m, s in zip((left, 1 - left), styles, strict=True))
+    torch.testing.assert_close(adain.stylize(content, **given), expected.clamp(0, 1), atol=1e-4, rtol=1e-4)
 
 
 def test_masks_of_a_few_pixels_stay_finite(encoder: nst.VGG19, decoder: Decoder):
@@ -300,5 +346,5 @@ def test_a_mask_gives_its_style_the_statistics_of_its_place(encoder: nst.VGG19, 
         small = [torch.nn.functional.avg_pool2d(padded(m), 8) for m in (left, 1 - left)]
         features = x + sum(m * (adaptive_instance_norm(x, t, m) - x) for m, t in zip(small, targets, strict=True))
         expected = decoder(features)[..., :41, :40].clamp(0, 1)
-    made = adain.stylize(content, styles, masks=[left, 1 - left], encoder=encoder, decoder=decoder)
+    made = adain.stylize(content, styles, masks=[left, 1 - left], palette=False, encoder=encoder, decoder=decoder)
     torch.testing.assert_close(made, expected, atol=1e-4, rtol=1e-4)

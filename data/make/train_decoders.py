@@ -28,9 +28,11 @@ from torch import Tensor, nn
 import nst
 from nst import assets, losses
 from nst.adain import LAYER, STYLE_LAYERS, AdaINLoss, adaptive_instance_norm, statistics_loss
+from nst.covariance import mean_and_covariance
 from nst.datasets import Batch, Crops, Pairs, picture_files
 from nst.decoders import LAYERS, Decoder, decoder_file
 from nst.training import TrainingConfig, train
+from nst.wct import TRANSFORMS
 
 STEPS = {"relu1_1": 100, "relu2_1": 500, "relu3_1": 600, "relu4_1": 1000, "relu5_1": 600, "adain": 2400}
 RATES = {"relu2_1": 3e-3, "relu3_1": 2e-3, "relu4_1": 1e-3, "relu5_1": 1e-3, "adain": 1e-3}
@@ -65,6 +67,7 @@ class Painting(AdaINLoss):
         stand for all the others: they, too, have the style's means and deviations.
     same: a photograph and a painting of the batch given back from features that nothing has changed, as WCT's decoders learn to
         ("identity loss", Park & Lee 2019, arXiv 1812.02342): lines stay where they are.
+    What is painted is judged in the style's palette, as `adain.stylize` gives it.
     """
 
     def __init__(self, style_weight: float, correlations: float, same: float):
@@ -77,6 +80,7 @@ class Painting(AdaINLoss):
         targets = adaptive_instance_norm(content, styles[LAYER])
         output = decoder(torch.cat([targets, content[:1], styles[LAYER][1:2]]))
         output, back = output.split([len(targets), len(output) - len(targets)])
+        output = in_palette(output, batch.style)
         given, found = torch.cat([batch.content[:1], batch.style[1:2]]), encoder(output, STYLE_LAYERS)
         with torch.no_grad():
             sharp = encoder(given, SHARP)
@@ -89,6 +93,14 @@ class Painting(AdaINLoss):
                                  + sum(losses.content_loss(returned[k], sharp[k], "batch") for k in SHARP) / len(SHARP)),
             "range": self.range_weight * losses.range_penalty(output),
         }  # fmt: skip
+
+
+def in_palette(output: Tensor, styles: Tensor) -> Tensor:
+    """Pictures (B, 3, H, W) with the mean and covariance of the styles' pixels; the gradient takes the map as it is."""
+    with torch.no_grad():
+        (mean, covariance), (style_mean, style_covariance) = mean_and_covariance(output), mean_and_covariance(styles)
+        matrix = TRANSFORMS["transport"](covariance, style_covariance)  # (B, 3, 3)
+    return (matrix @ (output.flatten(2).double() - mean) + style_mean).float().reshape(output.shape)
 
 
 def covariance_loss(features: Tensor, style_features: Tensor) -> Tensor:

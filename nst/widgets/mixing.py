@@ -56,6 +56,7 @@ class AdaINMix:
         self.size = content.shape[-2:]
         self.features = _features(content, adain.LAYER)  # (1, C, h, w)
         self.styles = [_features(style, adain.LAYER) for style in styles]
+        self.palettes = [mean_and_covariance(style) for style in styles]
 
     @torch.no_grad()
     def paint(self, alpha: float, weights: Sequence[float], mask: Tensor | None = None) -> Tensor:
@@ -63,8 +64,11 @@ class AdaINMix:
         small = None if mask is None else _shrunk(mask, self.features)
         pairs = zip(weights, self.styles, strict=True)
         mixed = sum(w * adain.adaptive_instance_norm(self.features, style, small) for w, style in pairs if w)
-        painted = _within(small, self.features, mixed)
-        return _cropped(decoder("adain")(torch.lerp(self.features, painted, alpha)), self.size)
+        made = decoder("adain")(torch.lerp(self.features, _within(small, self.features, mixed), alpha))
+        mask = None if mask is None else padded(mask.to(made))
+        found, pairs = mean_and_covariance(made, mask), zip(weights, self.palettes, strict=True)
+        mixed = sum(w * wct.fitted_map(found, palette)(made) for w, palette in pairs if w)
+        return _cropped(torch.lerp(made, _within(mask, made, mixed), alpha), self.size)
 
 
 class WCTMix:
