@@ -80,7 +80,7 @@ class Painting(AdaINLoss):
         targets = adaptive_instance_norm(content, styles[LAYER])
         output = decoder(torch.cat([targets, content[:1], styles[LAYER][1:2]]))
         output, back = output.split([len(targets), len(output) - len(targets)])
-        output = in_palette(output, batch.style)
+        raw, output = output, in_palette(output, batch.style)
         given, found = torch.cat([batch.content[:1], batch.style[1:2]]), encoder(output, STYLE_LAYERS)
         with torch.no_grad():
             sharp = encoder(given, SHARP)
@@ -91,15 +91,15 @@ class Painting(AdaINLoss):
             "correlations": self.correlations * sum(covariance_loss(found[k], styles[k]) for k in STYLE_LAYERS) / len(STYLE_LAYERS),
             "same": self.same * (losses.content_loss(back, given, "batch")
                                  + sum(losses.content_loss(returned[k], sharp[k], "batch") for k in SHARP) / len(SHARP)),
-            "range": self.range_weight * losses.range_penalty(output),
+            "range": self.range_weight * (losses.range_penalty(output) + losses.range_penalty(raw)),
         }  # fmt: skip
 
 
 def in_palette(output: Tensor, styles: Tensor) -> Tensor:
-    """Pictures (B, 3, H, W) with the mean and covariance of the styles' pixels; the gradient takes the map as it is."""
-    with torch.no_grad():
-        (mean, covariance), (style_mean, style_covariance) = mean_and_covariance(output), mean_and_covariance(styles)
-        matrix = TRANSFORMS["transport"](covariance, style_covariance)  # (B, 3, 3)
+    """Pictures (B, 3, H, W) with the mean and covariance of the styles' pixels. The gradient knows that the map depends on them."""
+    (mean, covariance), (style_mean, style_covariance) = mean_and_covariance(output), mean_and_covariance(styles)
+    noise = torch.diag(torch.tensor([1.0, 1.1, 1.2], dtype=torch.float64)) * 1e-4  # no colour is quite missing, no two are equal
+    matrix = TRANSFORMS["transport"](covariance + noise, style_covariance + noise)  # (B, 3, 3)
     return (matrix @ (output.flatten(2).double() - mean) + style_mean).float().reshape(output.shape)
 
 
