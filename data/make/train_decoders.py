@@ -2,14 +2,15 @@
 
     python data/make/train_decoders.py train relu1_1 relu2_1 relu3_1 relu4_1 relu5_1 --photos F --paintings F --teacher F
     python data/make/train_decoders.py train adain --photos F --paintings F [--start DECODER] [--teacher F]
+    python data/make/train_decoders.py average NAME DECODER DECODER …                             the mean of what rounds ended with
     python data/make/train_decoders.py export NAME …                                              into data/weights
 
 WCT's decoders learn to give a picture back from its features, photographs and paintings alike, since WCT hands them features that
 are neither. They are compared with the picture by pixel, by their own layer's features, and by those of the real VGG-19's first
 layers (see teachers.py), which ask for sharp strokes where pixels alone ask for a blur. The one of relu1_1 is a single linear
 convolution: its weights solve a linear system. Each of the others starts from the one of the layer below: all its convolutions but
-the first do the same work. AdaIN's starts from the one of relu4_1 and learns to paint what AdaIN asks of it: first on the lite
-encoder alone, which is twice as fast, then, in a round of its own (--start), with the real VGG-19 in the shallow layers.
+the first do the same work. AdaIN's starts from the one of relu4_1 and learns to paint what AdaIN asks of it, with the real
+VGG-19 in the shallow layers where its folder is given; a second round goes on from the first (--start).
 
 Styles to learn from are paintings with changed colours and photographs. Never among them: the shipped styles and the paintings in
 KEPT_OUT, on which lesson 06 tests. Runs resume from build/decoders; started with `torchrun --nproc-per-node N` they run on N
@@ -34,7 +35,7 @@ from nst.decoders import LAYERS, Decoder, decoder_file
 from nst.training import TrainingConfig, train
 from nst.wct import TRANSFORMS
 
-STEPS = {"relu1_1": 100, "relu2_1": 500, "relu3_1": 600, "relu4_1": 1000, "relu5_1": 600, "adain": 2400}
+STEPS = {"relu1_1": 100, "relu2_1": 1200, "relu3_1": 2200, "relu4_1": 5700, "relu5_1": 600, "adain": 2300}
 RATES = {"relu2_1": 3e-3, "relu3_1": 2e-3, "relu4_1": 1e-3, "relu5_1": 1e-3, "adain": 1e-3}
 BUILD = Path("build/decoders")
 KEPT_OUT = {"rose_window", "ink_mountains",  # shipped styles, and paintings
@@ -239,6 +240,15 @@ def run(a: argparse.Namespace) -> None:
         whitened.plain().cpu().save(folder / "decoder.safetensors", encoder, facts, torch.float16)
 
 
+def average(a: argparse.Namespace) -> None:
+    encoder = nst.VGG19.load("lite")
+    decoders = [Decoder.load(path, encoder) for path in a.decoders]
+    states = [decoder.state_dict() for decoder in decoders]
+    decoders[-1].load_state_dict({k: sum(state[k] for state in states) / len(states) for k in states[0]})
+    (BUILD / a.name).mkdir(parents=True, exist_ok=True)
+    decoders[-1].save(BUILD / a.name / "decoder.safetensors", encoder, {"mean_of_rounds": len(states)}, torch.float16)
+
+
 def export(a: argparse.Namespace) -> None:
     encoder = nst.VGG19.load("lite")
     for name in a.names:
@@ -249,16 +259,19 @@ def export(a: argparse.Namespace) -> None:
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = p.add_subparsers(required=True)
-    t, e = commands.add_parser("train"), commands.add_parser("export")
+    t, v, e = (commands.add_parser(name) for name in ("train", "average", "export"))
+    v.add_argument("name", choices=[*LAYERS, "adain"])
+    v.add_argument("decoders", nargs="+", type=Path)
+    v.set_defaults(run=average)
     for command in (t, e):
         command.add_argument("names", nargs="+", choices=[*LAYERS, "adain"])
     t.add_argument("--photos", type=Path, required=True)
     t.add_argument("--paintings", type=Path, required=True)
     t.add_argument("--teacher", type=Path, help="folder of the real VGG-19's first convolutions; adain can do without")
     t.add_argument("--start", type=Path, help="a decoder to go on with")
-    t.add_argument("--style-weight", type=float, default=3.0, help="of AdaIN's loss")
-    t.add_argument("--correlations", type=float, default=0.0, help="weight in AdaIN's loss, see Painting; the shipped one: 0")
-    t.add_argument("--same", type=float, default=0.0, help="weight in AdaIN's loss, see Painting; the shipped one: 0")
+    t.add_argument("--style-weight", type=float, default=2.5, help="of AdaIN's loss")
+    t.add_argument("--correlations", type=float, default=3.0, help="weight in AdaIN's loss, see Painting")
+    t.add_argument("--same", type=float, default=0.4, help="weight in AdaIN's loss, see Painting")
     t.add_argument("--folder", help="below build/decoders; default: NAME")
     t.add_argument("--steps", type=int, help=f"default: {STEPS}")
     t.add_argument("--batch-size", type=int, default=8)
