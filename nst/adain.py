@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from nst import losses, networks, tiles
 from nst.arguments import check_share
 from nst.controls import StyleMix, in_colours
+from nst.covariance import transport
 from nst.decoders import Decoder, padded
 from nst.images import check_picture
 from nst.vgg import VGG19
-from nst.wct import transport
 
 if TYPE_CHECKING:  # torchvision, which crops pictures, takes a second to import
     from nst.datasets import Batch
@@ -65,7 +65,7 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float =
     style:   a picture, or a list of them, mixed by `style_weights` (equal if None) or each within its mask of `masks` (1, 1, H, W).
     alpha:   0 gives the content's reconstruction, 1 the whole style; it blends the features before they are decoded (section 6.2).
     preserve_color: see `controls.in_colours`.
-    palette: what the decoder paints gets the mean and covariance of the style's pixels, too (`wct.transport`), alpha of the way.
+    palette: what the decoder paints gets the mean and covariance of the style's pixels (`covariance.transport`), alpha of the way.
     tile:    side in pixels of the squares in which a large picture is computed, see `tiles.side_for`; the result is the same.
     Differs from the paper: it has no palette, False. A small decoder has favourite colours, whatever the style.
     encoder, decoder: the lite encoder and the decoder trained with AdaIN's losses on it if None; see `networks.default`.

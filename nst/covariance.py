@@ -1,6 +1,10 @@
-"""Mean and covariance over positions, and powers of a covariance: what WCT matches in features, and CORAL in pixels."""
+"""Mean and covariance over positions, and linear maps from one to another: what WCT matches in features, CORAL and AdaIN's palette
+in pixels.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -57,3 +61,54 @@ def power_of(covariance: Tensor, exponent: float, least: float = 1e-12, cut: flo
     real = values > (cut * values[:, -1:]).clamp_min(least)
     powers = torch.where(real, values.clamp_min(least) ** exponent, 0)
     return vectors * powers[:, None, :] @ vectors.mT
+
+
+def transport(content_features: Tensor, style_features: Tensor, mask: Tensor | None = None) -> Tensor:
+    """The transform to the style's mean and covariance that moves the features least. Shapes, mask, errors: `fitted`.
+
+    Of all linear maps from one normal distribution to another, it is the one with the least mean square distance (Lu et al. 2019,
+    "A Closed-form Solution to Universal Style Transfer", arXiv 1906.00668). Where channels do not go together, it is AdaIN.
+    """
+    return fitted(content_features, style_features, mask)
+
+
+def fitted(features: Tensor, style_features: Tensor, mask: Tensor | None = None, transform: str = "transport") -> Tensor:
+    """Features (B, C, H, W) with the mean and covariance of style features (B or 1, C, H', W'), in their own dtype and place.
+
+    mask (1, 1, H, W): the positions whose statistics are taken as the features'. ValueError: another number of channels.
+    """
+    if features.shape[1] != style_features.shape[1]:
+        raise ValueError(f"style_features: expected {features.shape[1]} channels, got {style_features.shape[1]}")
+    return fitted_map(mean_and_covariance(features, mask), mean_and_covariance(style_features), transform)(features)
+
+
+def fitted_map(statistics: tuple[Tensor, Tensor], style_statistics: tuple[Tensor, Tensor],
+               transform: str = "transport") -> Callable[[Tensor], Tensor]:  # fmt: skip
+    """A transform as one map of features (B, C, H, W), from mean (B, C, 1) and covariance (B, C, C) of both sides:
+
+    f(x) = T (x - mean) + mean_s. It computes in float64 on the CPU, a part of the positions at a time.
+    """
+    (mean, covariance), (style_mean, style_covariance) = statistics, style_statistics
+    matrix = TRANSFORMS[transform](covariance, style_covariance)  # (B, C, C)
+
+    def change(features: Tensor) -> Tensor:
+        made = torch.empty(features.shape, dtype=features.dtype)
+        for x, place in zip(features.flatten(2).split(PART, 2), made.flatten(2).split(PART, 2), strict=True):  # (B, C, <= PART)
+            place.copy_(matrix @ (x.cpu().double() - mean) + style_mean)
+        return made.to(features.device)  # last: a place may know no float64
+
+    return change
+
+
+def _whitening_and_colouring(covariance: Tensor, style_covariance: Tensor) -> Tensor:
+    """S^(1/2) C^(-1/2) (1705.08086, eqs. 2 and 3)."""
+    return power_of(style_covariance, 0.5) @ power_of(covariance, -0.5)
+
+
+def _transport(covariance: Tensor, style_covariance: Tensor) -> Tensor:
+    """C^(-1/2) (C^(1/2) S C^(1/2))^(1/2) C^(-1/2): the only one of those maps that is symmetric and turns nothing around."""
+    root, inverse = power_of(covariance, 0.5), power_of(covariance, -0.5)
+    return inverse @ power_of(root @ style_covariance @ root, 0.5, least=0, cut=0) @ inverse
+
+
+TRANSFORMS = {"transport": _transport, "wct": _whitening_and_colouring}

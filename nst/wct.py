@@ -3,13 +3,13 @@
 
 AdaIN matches each channel's mean and variance; WCT matches the covariances between the channels as well: whiten the content's
 features, colour them with the style's covariance, and decode; from the deepest layer up, each level on the picture of the last.
-Many linear maps reach that covariance; `transport`, the one that moves the features least, keeps more of the photograph.
+Many linear maps reach that covariance; `covariance.transport`, the one that moves the features least, keeps more of the photograph.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -19,7 +19,7 @@ from torch import Tensor
 from nst import networks, tiles
 from nst.arguments import check_choice, check_share, check_whole, is_whole
 from nst.controls import StyleMix, in_colours
-from nst.covariance import PART, mean_and_covariance, power_of
+from nst.covariance import TRANSFORMS, fitted, fitted_map, mean_and_covariance, power_of
 from nst.decoders import LAYERS, Decoder, padded
 from nst.images import check_picture
 from nst.vgg import VGG19
@@ -45,54 +45,7 @@ def whiten_and_colour(content_features: Tensor, style_features: Tensor, mask: Te
 
     mask (1, 1, H, W): the positions whose statistics are taken as the content's. ValueError: another number of channels.
     """
-    return _fitted(content_features, style_features, mask, "wct")
-
-
-def transport(content_features: Tensor, style_features: Tensor, mask: Tensor | None = None) -> Tensor:
-    """The transform to the style's mean and covariance that moves the features least. Shapes, mask, errors: `whiten_and_colour`.
-
-    Of all linear maps from one normal distribution to another, it is the one with the least mean square distance (Lu et al. 2019,
-    "A Closed-form Solution to Universal Style Transfer", arXiv 1906.00668). Where channels do not go together, it is AdaIN.
-    """
-    return _fitted(content_features, style_features, mask, "transport")
-
-
-def _fitted(features: Tensor, style_features: Tensor, mask: Tensor | None, transform: str) -> Tensor:
-    if features.shape[1] != style_features.shape[1]:
-        raise ValueError(f"style_features: expected {features.shape[1]} channels, got {style_features.shape[1]}")
-    return fitted_map(mean_and_covariance(features, mask), mean_and_covariance(style_features), transform)(features)
-
-
-def fitted_map(statistics: tuple[Tensor, Tensor], style_statistics: tuple[Tensor, Tensor],
-               transform: str = "transport") -> Callable[[Tensor], Tensor]:  # fmt: skip
-    """A transform as one map of features (B, C, H, W), from mean (B, C, 1) and covariance (B, C, C) of both sides:
-
-    f(x) = T (x - mean) + mean_s. It computes in float64 on the CPU, a part of the positions at a time.
-    """
-    (mean, covariance), (style_mean, style_covariance) = statistics, style_statistics
-    matrix = TRANSFORMS[transform](covariance, style_covariance)  # (B, C, C)
-
-    def change(features: Tensor) -> Tensor:
-        made = torch.empty(features.shape, dtype=features.dtype)
-        for x, place in zip(features.flatten(2).split(PART, 2), made.flatten(2).split(PART, 2), strict=True):  # (B, C, <= PART)
-            place.copy_(matrix @ (x.cpu().double() - mean) + style_mean)
-        return made.to(features.device)  # last: a place may know no float64
-
-    return change
-
-
-def _whitening_and_colouring(covariance: Tensor, style_covariance: Tensor) -> Tensor:
-    """S^(1/2) C^(-1/2) (1705.08086, eqs. 2 and 3)."""
-    return power_of(style_covariance, 0.5) @ power_of(covariance, -0.5)
-
-
-def _transport(covariance: Tensor, style_covariance: Tensor) -> Tensor:
-    """C^(-1/2) (C^(1/2) S C^(1/2))^(1/2) C^(-1/2): the only one of those maps that is symmetric and turns nothing around."""
-    root, inverse = power_of(covariance, 0.5), power_of(covariance, -0.5)
-    return inverse @ power_of(root @ style_covariance @ root, 0.5, least=0, cut=0) @ inverse
-
-
-TRANSFORMS = {"transport": _transport, "wct": _whitening_and_colouring}
+    return fitted(content_features, style_features, mask, "wct")
 
 
 def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float = 1.0, style_weights: Sequence[float] | None = None,
@@ -105,7 +58,7 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float =
     alpha:   at each level, 0 gives the reconstruction, 1 the whole style (section 3.3, eq. 4).
     preserve_color: see `controls.in_colours`.
     levels:  the layers relu5_1 … relu1_1 in the order in which they are matched; each level reads the last one's picture.
-    transform: "wct" whitens and colours; "transport" reaches the same covariance and keeps more of the photograph, see there.
+    transform: "wct" whitens and colours; "transport" keeps more of the photograph, see `covariance.transport`.
     tile:    side in pixels of the squares in which a large picture is computed, see `tiles.side_for`; the result is the same.
     Differs from the paper: it begins at relu5_1, takes alpha 0.6, and has "wct" only. From relu4_1, at 1, with "transport", more of
     the photograph stays, and more of the style comes.
@@ -129,7 +82,7 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float =
                 x = _in_squares(x, mix, alpha, encoder, decoders[level], side, transform).clamp_(0, 1)
             return x
         styles = [encoder(padded(picture), layers.values()) for picture in mix.styles]  # once for all levels
-        fit = functools.partial(_fitted, transform=transform)
+        fit = functools.partial(fitted, transform=transform)
         for level in levels:
             layer = layers[level]
             features = encoder(x, [layer])[layer]

@@ -9,9 +9,9 @@ import torch
 import nst
 from nst import adain
 from nst.adain import AdaINLoss, adaptive_instance_norm, mean_and_std, statistics_loss
+from nst.covariance import transport
 from nst.datasets import Batch
 from nst.decoders import Decoder, padded
-from nst.wct import transport
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,11 @@ import torch
 from oracles import Doubles
 
 import nst
-from nst import wct
+from nst import covariance, wct
 from nst.adain import adaptive_instance_norm
-from nst.covariance import mean_and_covariance
+from nst.covariance import fitted_map, mean_and_covariance, transport
 from nst.decoders import LAYERS, Decoder, padded
-from nst.wct import colour, transport, whiten, whiten_and_colour
+from nst.wct import colour, whiten, whiten_and_colour
 
 
 @pytest.fixture(scope="module")
@@ -385,10 +385,10 @@ def test_each_levels_picture_is_clipped(encoder: nst.VGG19, decoders: dict):
 
 def test_double_precision_is_for_a_part_of_the_positions_at_a_time(monkeypatch: pytest.MonkeyPatch):
     x, y = correlated(2, 4, 5, 7).float(), correlated(1, 4, 6, 6).float()
-    change, doubles = wct.fitted_map(mean_and_covariance(x), mean_and_covariance(y)), Doubles()
+    change, doubles = fitted_map(mean_and_covariance(x), mean_and_covariance(y)), Doubles()
     whole = change(x)
 
-    monkeypatch.setattr(wct, "PART", 10)
+    monkeypatch.setattr(covariance, "PART", 10)
     with doubles:
         parts = change(x)
     assert doubles.shapes == [(2, 4, 10)] * 3 + [(2, 4, 5)] and parts.dtype == torch.float32

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nst import adain, wct
-from nst.covariance import mean_and_covariance
+from nst.covariance import fitted_map, mean_and_covariance
 from nst.decoders import LAYERS, Decoder, padded
 from nst.runtime import device
 from nst.transformer_net import TransformerNet, load_style
@@ -67,7 +67,7 @@ class AdaINMix:
         made = decoder("adain")(torch.lerp(self.features, _within(small, self.features, mixed), alpha))
         mask = None if mask is None else padded(mask.to(made))
         found, pairs = mean_and_covariance(made, mask), zip(weights, self.palettes, strict=True)
-        mixed = sum(w * wct.fitted_map(found, palette)(made) for w, palette in pairs if w)
+        mixed = sum(w * fitted_map(found, palette)(made) for w, palette in pairs if w)
         return _cropped(torch.lerp(made, _within(mask, made, mixed), alpha), self.size)
 
 
@@ -105,7 +105,7 @@ class WCTMix:
         features = encoder()(x, [layer])[layer]  # (1, C, h, w)
         small = None if mask is None else _shrunk(mask, features)
         found, pairs = mean_and_covariance(features, small), zip(weights, self.statistics[level], strict=True)
-        painted = sum(w * wct.fitted_map(found, statistics)(features) for w, statistics in pairs if w)
+        painted = sum(w * fitted_map(found, statistics)(features) for w, statistics in pairs if w)
         return features, _within(small, features, painted)
 
 
