@@ -104,10 +104,8 @@ def test_tiled_equals_whole(method: str, variant: str, encoder: nst.VGG19, decod
 
 
 def test_tiled_equals_whole_from_relu5_1(encoder: nst.VGG19, decoders: dict[int, Decoder]):
-    content, given = (
-        picture(320, 176),
-        {"style": picture(64, 64), "levels": (5, 2), "transform": "wct", "encoder": encoder, "decoders": decoders},
-    )
+    content = picture(320, 176)
+    given = {"style": picture(64, 64), "levels": (5, 2), "transform": "wct", "encoder": encoder, "decoders": decoders}
     assert far(wct.stylize(content, tile=144, **given), wct.stylize(content, **given)) < 2 / 255
 
 
