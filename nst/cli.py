@@ -13,6 +13,7 @@ Nothing heavy is imported before it is known to be needed.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib.util
 import os
 import sys
@@ -28,12 +29,15 @@ from nst.jobs import STDIO, Job, Misuse, Report, as_line, check_target, complain
 
 FAILURES = (OSError, ValueError, TypeError, RuntimeError, MemoryError)  # of one picture: the others go on
 STOPPED = 130  # the exit code after Ctrl-C, as shells have it
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 app = typer.Typer(name="nst", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command and return its exit code."""
+    """Run the command and return its exit code. arguments: None for the process' own, which then is the command's alone."""
+    if arguments is None:
+        _keep_freed_memory()
     try:
         code = app(args=arguments, prog_name="nst", standalone_mode=False) or 0
         return complain("stopped", code) if code == STOPPED else code
@@ -51,6 +55,17 @@ def main(arguments: list[str] | None = None) -> int:
             print(error.format_message())
             return 2
         return complain(f"{error.format_message()} (nst --help)", 2)
+
+
+def _keep_freed_memory() -> None:
+    """From here on, glibc's malloc keeps what is freed for the next map, instead of handing it back to the system.
+
+    The system zeroes each page that it hands out, which took half of WCT's time on 4096 x 2304 pixels. Other systems stay as they
+    are.
+    """
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # macOS and musl have no mallopt, Windows has no CDLL(None)
+        for option, size in ((M_MMAP_THRESHOLD, 2**30), (M_TRIM_THRESHOLD, 2**31 - 1)):
+            ctypes.CDLL(None).mallopt(option, size)
 
 
 def _complete_style(incomplete: str) -> list[str]:

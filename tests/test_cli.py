@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -327,3 +328,29 @@ def test_python_m_nst_and_completion_do_not_wait_for_torch():
     done = call(_NST_COMPLETE="complete_bash", COMP_WORDS=command, COMP_CWORD="4", python=("-X", "importtime"))
     assert SHIPPED in done.stdout.decode().split()
     assert "| torch\n" not in done.stderr.decode() and "nst.cli" in done.stderr.decode()
+
+
+MAPS = """
+import resource, sys
+import torch
+from nst import cli
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(8):
+        torch.ones(2**24)  # 64 MiB: freed, and asked for again
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+arguments, sys.argv[1:] = ["list"], ["list"]
+cli.main(arguments)
+print("faults", faults())
+cli.main()
+print("faults", faults())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or platform.libc_ver()[0] != "glibc", reason="other systems stay as they are")
+def test_the_command_keeps_freed_memory_and_a_call_does_not():
+    done = subprocess.run([sys.executable, "-c", MAPS], capture_output=True, text=True, check=True)
+    by_call, by_command = (int(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("faults"))
+    assert by_command < by_call / 4  # the pages of one block, where each of eight had its own
