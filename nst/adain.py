@@ -84,8 +84,8 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float =
         side = tiles.side_for(tile, picture) or max(picture.shape[-2:])
         features = tiles.encode(encoder, picture, LAYER, side)  # (B, C, H/8, W/8)
         styles = [encoder(padded(picture), [LAYER])[LAYER] for picture in mix.styles]
-        painted = mix.blend(features, styles, adaptive_instance_norm)
-        made = tiles.decode(decoder, torch.lerp(features, painted, alpha), side)
+        features.lerp_(mix.blend(features, styles, adaptive_instance_norm), alpha)
+        made = tiles.decode(decoder, features, side)
         return made.lerp_(mix.blend(made, mix.styles, transport), alpha) if palette else made
 
     return in_colours(paint, content, mix, preserve_color, networks.device_of(encoder))
