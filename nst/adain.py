@@ -63,7 +63,7 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float =
     """Paint `content` (B, 3, H, W) in the manner of `style` (1, 3, H', W'): the content's size, both RGB in [0, 1].
 
     style:   a picture, or a list of them, mixed by `style_weights` (equal if None) or each within its mask of `masks` (1, 1, H, W).
-    alpha:   0 gives the content's reconstruction, 1 the whole style; it blends the features before they are decoded (section 6.2).
+    alpha:   0 gives the content's reconstruction, 1 the whole style; it blends the features before they are decoded (section 7.3).
     preserve_color: see `controls.in_colours`.
     palette: what the decoder paints gets the mean and covariance of the style's pixels (`covariance.transport`), alpha of the way.
     tile:    side in pixels of the squares in which a large picture is computed, see `tiles.side_for`; the result is the same.

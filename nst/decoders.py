@@ -1,6 +1,6 @@
 """VGG-19 run backwards: from the feature maps of one layer to the picture that has them.
 
-AdaIN (1703.06868, section 4) and WCT (1705.08086, section 3.1) change the features of a picture; a decoder makes a picture of
+AdaIN (1703.06868, section 5) and WCT (1705.08086, section 3.1) change the features of a picture; a decoder makes a picture of
 them again. It mirrors the encoder: reflection padding, nearest upsampling where the encoder pooled, no norm layers (they would
 wash out the very statistics that carry the style), a linear last convolution.
 """
