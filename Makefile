@@ -54,7 +54,7 @@ mutants: $(VENV)/.installed  ## do the tests notice a small wrong edit? a table 
 
 coverage: $(VENV)/.installed  ## which lines and branches of nst the unit tests reach; fails under 95 %
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest tests --ignore=tests/test_notebooks.py --ignore=tests/test_wheel.py
+	$(BIN)/python -m coverage run -m pytest tests --ignore=tests/project/test_notebooks.py --ignore=tests/project/test_wheel.py
 	$(BIN)/python -m coverage combine -q
 	$(BIN)/python -m coverage report
 

@@ -45,7 +45,7 @@ METADATA = {
 }
 WIDGET = "application/vnd.jupyter.widget-view+json"
 PICTURES = {"image/jpeg": ".jpg", "image/png": ".png", "image/svg+xml": ".svg"}
-SHOWN = re.compile(r'<img alt="([^"]*)"[^>]* src="data:([^;"]+);base64,([^"]+)"')  # what nst.diagrams put out
+SHOWN = re.compile(r'<img alt="([^"]*)"[^>]* src="data:([^;"]+);base64,([^"]+)"')  # what nst.figures.diagrams put out
 
 
 class ThisPython(AsyncKernelManager):

@@ -1,6 +1,6 @@
 """`python -m nst` is the `nst` command."""
 
-from nst.cli import main
+from nst.command.cli import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from nst import losses, networks, tiles
-from nst.arguments import check_share
+from nst import losses, tiles
 from nst.controls import StyleMix, in_colours
 from nst.covariance import transport
-from nst.decoders import Decoder, padded
+from nst.decoders import Decoder, check_decoder, default_networks, device_of, padded
 from nst.images import check_picture
+from nst.support.arguments import check_share
 from nst.vgg import VGG19
 
 if TYPE_CHECKING:  # torchvision, which crops pictures, takes a second to import
-    from nst.datasets import Batch
+    from nst.training.datasets import Batch
 
 LAYER = "relu4_1"
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
@@ -68,15 +68,15 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float =
     palette: what the decoder paints gets the mean and covariance of the style's pixels (`covariance.transport`), alpha of the way.
     tile:    side in pixels of the squares in which a large picture is computed, see `tiles.side_for`; the result is the same.
     Differs from the paper: it has no palette, False. A small decoder has favourite colours, whatever the style.
-    encoder, decoder: the lite encoder and the decoder trained with AdaIN's losses on it if None; see `networks.default`.
+    encoder, decoder: the lite encoder and the decoder trained with AdaIN's losses on it if None; see `decoders.default_networks`.
     ValueError / TypeError: a picture of another shape or dtype, alpha outside [0, 1], weights or masks that do not fit, a decoder
     of another layer or encoder.
     """
     check_share("alpha", alpha)
     tiles.check_tile(tile)
     mix = StyleMix.of(check_picture(content, "content"), style, style_weights, masks)
-    encoder, decoders = networks.default(encoder, {"adain": decoder})
-    networks.check_decoder("decoder", decoder := decoders["adain"], LAYER, encoder)
+    encoder, decoders = default_networks(encoder, {"adain": decoder})
+    check_decoder("decoder", decoder := decoders["adain"], LAYER, encoder)
 
     @torch.no_grad()
     def paint(content: Tensor, mix: StyleMix) -> Tensor:
@@ -88,7 +88,7 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float =
         made = tiles.decode(decoder, features, side)
         return made.lerp_(mix.blend(made, mix.styles, transport), alpha) if palette else made
 
-    return in_colours(paint, content, mix, preserve_color, networks.device_of(encoder))
+    return in_colours(paint, content, mix, preserve_color, device_of(encoder))
 
 
 class AdaINLoss:

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nst.arguments import unknown
+from nst.support.arguments import unknown
 
 if TYPE_CHECKING:  # `nst list` and the shell's completion ask for names only: they need not wait for torch
     from torch import Tensor
@@ -101,7 +101,7 @@ def _entry(name: str) -> dict[str, str]:
 
 
 def _download(name: str, url: str, sha256: str, folder: Path) -> Path:
-    from nst.downloads import fetch
+    from nst.support.downloads import fetch
 
     filename = name + Path(url).suffix
     shipped = ", ".join(n for n, entry in _catalogue().items() if "download" not in entry)

@@ -14,10 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nst import memory
 from nst.colour import check_preserve_color, coral, keep_color
 from nst.decoders import padded
 from nst.images import check_picture, resize
+from nst.support import memory
 
 Transform = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # (content features, style features, mask) -> features
 

@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from nst import losses
-from nst.arguments import check_choice
 from nst.gatys import GatysConfig
+from nst.support.arguments import check_choice
 from nst.vgg import VGG19
 
 REDUCTIONS = ("sum", "half_sum", "quarter_sum", "mean")

@@ -8,15 +8,17 @@ wash out the very statistics that carry the style), a linear last convolution.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nst import assets, weights
-from nst.arguments import check_choice
+from nst import assets
+from nst.support import weights
+from nst.support.arguments import check_choice
+from nst.support.runtime import device
 from nst.vgg import CONVOLUTIONS, VGG19, WIDTHS
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
@@ -102,3 +104,33 @@ def padded(picture: Tensor, multiple: int = 16, smallest: int = 32) -> Tensor:
     down, right = height - picture.shape[-2], width - picture.shape[-1]
     mode = "reflect" if down < picture.shape[-2] and right < picture.shape[-1] else "replicate"
     return F.pad(picture, (0, right, 0, down), mode=mode)
+
+
+def device_of(network: nn.Module) -> torch.device:
+    """Where its weights are."""
+    return next(network.parameters()).device
+
+
+def default_networks(
+    encoder: VGG19 | None, decoders: Mapping[str, Decoder | None] | None = None
+) -> tuple[VGG19, dict[str, Decoder]]:
+    """The lite encoder for None, and for each None among `decoders` the shipped one of that name ("relu4_1", "adain").
+
+    They go where the given networks are: the encoder, else the first decoder; with none given, to `nst.device()`.
+    """
+    decoders = dict(decoders or {})
+    given = [network for network in (encoder, *decoders.values()) if network is not None]
+    where = device_of(given[0]) if given else device()
+    encoder = encoder if encoder is not None else VGG19.load("lite").to(where)
+    return encoder, {k: d if d is not None else Decoder.load(k, encoder).to(where) for k, d in decoders.items()}
+
+
+def check_decoder(name: str, decoder: Decoder, layer: str, encoder: VGG19) -> None:
+    """ValueError unless `decoder` reads `layer` of this very encoder, and on its device."""
+    if decoder.layer != layer:
+        raise ValueError(f"{name}: expected a decoder of {layer}, got one of {decoder.layer}")
+    channels, trained = encoder.get_submodule("conv" + layer[4:]).out_channels, decoder.metadata.get("encoder_sha256")
+    if decoder.channels != channels or trained and trained != encoder.sha256:
+        raise ValueError(f"{name}: was trained with another encoder than this one, and cannot read its features")
+    if device_of(decoder) != device_of(encoder):
+        raise ValueError(f"{name}: is on {device_of(decoder)}, the encoder on {device_of(encoder)}; move one of them with .to(…)")

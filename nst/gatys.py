@@ -15,12 +15,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from nst import losses, networks
-from nst.arguments import check_choice, check_number, check_whole
+from nst import losses
 from nst.controls import StyleMix, in_colours
+from nst.decoders import default_networks, device_of
 from nst.images import check_picture, resize
 from nst.optim import minimize_in_box
-from nst.runtime import progress
+from nst.support.arguments import check_choice, check_number, check_whole
+from nst.support.runtime import progress
 
 Losses = dict[str, float]
 Callback = Callable[[int, Losses, Tensor], None]
@@ -193,7 +194,7 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, style_weights:
     if start is not None and check_picture(start, "start", one=True).shape != content.shape:
         raise ValueError(f"start: expected the content's shape {tuple(content.shape)}, got {tuple(start.shape)}")
     mix = StyleMix.of(content, style, style_weights, masks)
-    encoder, _ = networks.default(encoder)
+    encoder, _ = default_networks(encoder)
 
     def paint(content: Tensor, mix: StyleMix) -> Tensor:
         first = None if start is None else start.detach().to(content).clamp(0, 1)
@@ -203,7 +204,7 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, style_weights:
         short = replace(config, scales=1, evaluations=min(config.evaluations, config.history + 2))
         return _search(short, encoder, content, mix, None, None)
 
-    return in_colours(paint, content, mix, preserve_color, networks.device_of(encoder), trial)
+    return in_colours(paint, content, mix, preserve_color, device_of(encoder), trial)
 
 
 def _search(config: GatysConfig, encoder: nn.Module, content: Tensor, mix: StyleMix, x: Tensor | None,

@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from PIL import Image, ImageCms, ImageOps
 from torch import Tensor
 
-from nst.arguments import check_whole
-from nst.files import written_whole
+from nst.support.arguments import check_whole
+from nst.support.files import written_whole
 
 QUALITY = 92  # of a JPEG
 MAX_PIXELS = 150_000_000  # a larger picture, in the file or enlarged, is taken for a decompression bomb,

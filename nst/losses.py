@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nst.arguments import check_choice, check_number
+from nst.support.arguments import check_choice, check_number
 
 GRAM_DIVISORS = ("chw", "hw", "none")
 CONTENT_FORMS = ("relative", "batch", "mean", "half_sum")

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from nst.arguments import check_whole
 from nst.covariance import Moments
 from nst.decoders import Decoder
+from nst.support.arguments import check_whole
 from nst.vgg import CONVOLUTIONS
 
 SIDE = 768  # pixels of a square without its border: about 800 MB of maps with 64 channels

@@ -14,13 +14,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nst import inference, memory, weights
-from nst.arguments import check_choice, check_share, check_whole, unknown
 from nst.assets import shipped_styles, style_file
 from nst.colour import check_preserve_color, keep_color
 from nst.controls import check_masks
 from nst.images import check_picture, resize
-from nst.runtime import device
+from nst.support import inference, memory, weights
+from nst.support.arguments import check_choice, check_share, check_whole, unknown
+from nst.support.runtime import device
 
 NORMS = {"instance": lambda channels: nn.InstanceNorm2d(channels, affine=True), "batch": nn.BatchNorm2d}
 UPSAMPLINGS = ("nearest", "transposed")
@@ -60,7 +60,7 @@ class ConvBlock(nn.Module):
         return F.relu(x) if self.relu else x
 
     def painted(self, x: Tensor) -> Tensor:
-        """`forward` where no gradient is wanted: the same but for rounding, sooner (`nst.inference`)."""
+        """`forward` where no gradient is wanted: the same but for rounding, sooner (`nst.support.inference`)."""
         return inference.convolved(self, x)
 
 
@@ -112,7 +112,7 @@ class TransformerNet(nn.Module):
         """(B, 3, H, W) in [0, 1] -> the same size, about [0, 1] and not clipped.
 
         Two halvings and two doublings make 260 of 257: what is beyond the picture's own size is cut off.
-        painting: no gradient is wanted, see `nst.inference`.
+        painting: no gradient is wanted, see `nst.support.inference`.
         """
         if not painting:
             return self.model(x)[..., : x.shape[-2], : x.shape[-1]]

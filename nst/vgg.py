@@ -21,9 +21,10 @@ import torch.nn.functional as F
 from filelock import FileLock
 from torch import Tensor, nn
 
-from nst import assets, weights
-from nst.arguments import check_choice, unknown
-from nst.downloads import fetch
+from nst import assets
+from nst.support import weights
+from nst.support.arguments import check_choice, unknown
+from nst.support.downloads import fetch
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # RGB in [0, 1], as torchvision states them
 IMAGENET_STD = (0.229, 0.224, 0.225)

@@ -16,12 +16,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nst import networks, tiles
-from nst.arguments import check_choice, check_share, check_whole, is_whole
+from nst import tiles
 from nst.controls import StyleMix, in_colours
 from nst.covariance import TRANSFORMS, fitted, fitted_map, mean_and_covariance, power_of
-from nst.decoders import LAYERS, Decoder, padded
+from nst.decoders import LAYERS, Decoder, check_decoder, default_networks, device_of, padded
 from nst.images import check_picture
+from nst.support.arguments import check_choice, check_share, check_whole, is_whole
 from nst.vgg import VGG19
 
 LEVELS = (5, 4, 3, 2, 1)
@@ -62,7 +62,8 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float =
     tile:    side in pixels of the squares in which a large picture is computed, see `tiles.side_for`; the result is the same.
     Differs from the paper: it begins at relu5_1, takes alpha 0.6, and has "wct" only. From relu4_1, at 1, with "transport", more of
     the photograph stays, and more of the style comes.
-    encoder, decoders: the lite encoder and its shipped reconstruction decoders {level: decoder} if None; see `networks.default`.
+    encoder, decoders: the lite encoder and its shipped reconstruction decoders {level: decoder} if None; see
+        `decoders.default_networks`.
     ValueError / TypeError: a picture of another shape or dtype, alpha outside [0, 1], unknown levels or transform, weights or masks
     that do not fit, a decoder of another layer or encoder.
     """
@@ -90,7 +91,7 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float =
             x = decoders[level](torch.lerp(features, painted, alpha)).clamp(0, 1)
         return x
 
-    return in_colours(paint, content, mix, preserve_color, networks.device_of(encoder))
+    return in_colours(paint, content, mix, preserve_color, device_of(encoder))
 
 
 def _in_squares(x: Tensor, mix: StyleMix, alpha: float, encoder: VGG19, decoder: Decoder, side: int,
@@ -138,7 +139,7 @@ def _networks(levels: Sequence[int], encoder: VGG19 | None, decoders: Mapping[in
     if missing := [level for level in levels if decoders is not None and level not in decoders]:
         raise ValueError(f"decoders: there is none for level {missing[0]}; it has {', '.join(map(str, decoders)) or 'none'}")
     given = {LAYERS[level - 1]: decoders[level] if decoders else None for level in levels}
-    encoder, by_layer = networks.default(encoder, given)
+    encoder, by_layer = default_networks(encoder, given)
     for level in levels:
-        networks.check_decoder(f"decoders[{level}]", by_layer[LAYERS[level - 1]], LAYERS[level - 1], encoder)
+        check_decoder(f"decoders[{level}]", by_layer[LAYERS[level - 1]], LAYERS[level - 1], encoder)
     return encoder, {level: by_layer[LAYERS[level - 1]] for level in levels}

@@ -10,8 +10,8 @@ import nst
 from nst import adain
 from nst.adain import AdaINLoss, adaptive_instance_norm, mean_and_std, statistics_loss
 from nst.covariance import transport
-from nst.datasets import Batch
 from nst.decoders import Decoder, padded
+from nst.training.datasets import Batch
 
 
 @pytest.fixture(scope="module")

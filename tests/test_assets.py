@@ -47,7 +47,7 @@ def test_every_file_in_the_pictures_folder_is_in_the_catalogue():
     folder = assets.data_folder() / "pictures"
     listed = {entry["file"] for entry in catalogue().values() if "file" in entry}
     there = {str(p.relative_to(folder).as_posix()) for p in folder.rglob("*.jpg")}
-    assert listed == {name for name in there if not name.startswith("computed/")}  # those have tests/test_computed.py
+    assert listed == {name for name in there if not name.startswith("computed/")}  # those have tests/figures/test_computed.py
 
 
 @pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee", "rocket", "hubble"])

@@ -11,8 +11,10 @@ import torch
 import train_decoders
 
 import nst
-from nst.datasets import Batch
-from nst.decoders import LAYERS, Decoder, decoder_file, padded
+from nst import adain, wct
+from nst import decoders as decoders_module
+from nst.decoders import LAYERS, Decoder, decoder_file, default_networks, device_of, padded
+from nst.training.datasets import Batch
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +81,7 @@ def test_files(tmp_path: Path, encoder: nst.VGG19):
 
 @pytest.mark.parametrize("facts", [{}, {"layer": "relu9_9"}, {"layer": 3}, {"layer": "relu3_1"}, {"layer": "re"}])
 def test_facts_that_make_no_decoder_are_named(facts: dict, tmp_path: Path):
-    nst.weights.write(tmp_path / "odd.safetensors", "decoder", Decoder("relu2_1").state_dict(), facts)
+    nst.support.weights.write(tmp_path / "odd.safetensors", "decoder", Decoder("relu2_1").state_dict(), facts)
     with pytest.raises(ValueError, match="odd.safetensors: is not a decoder's weights"):
         Decoder.load(tmp_path / "odd.safetensors")
 
@@ -142,3 +144,45 @@ def test_covariance_loss_is_a_closed_form():
     flat = style.flatten(2).numpy()
     wanted = np.mean([np.mean((3 * np.corrcoef(f)) ** 2) for f in flat])
     assert float(train_decoders.covariance_loss(style + 5, style)) < 1e-8 and 0.8 * wanted < float(found) < wanted
+
+
+# --- the networks of a method -----------------------------------------------------------------------------------------------------
+
+ELSEWHERE = torch.device("meta")  # a device that every machine has
+
+
+@pytest.fixture
+def lite(monkeypatch: pytest.MonkeyPatch) -> nst.VGG19:
+    """The lite encoder, which knows its digest also where it has no numbers."""
+    encoder = nst.VGG19.load("lite")
+    monkeypatch.setattr(nst.VGG19, "sha256", encoder.sha256)
+    return encoder
+
+
+def test_defaults_go_where_the_given_network_is(lite: nst.VGG19, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(decoders_module, "device", lambda: torch.device("cpu"))
+    encoder, decoders = default_networks(lite.to(ELSEWHERE), {"adain": None, "relu4_1": None})
+    assert encoder is lite and [device_of(d) for d in decoders.values()] == [ELSEWHERE] * 2
+    encoder, decoders = default_networks(None, {"relu4_1": Decoder().to(ELSEWHERE), "relu5_1": None})
+    assert device_of(encoder) == device_of(decoders["relu5_1"]) == ELSEWHERE
+
+
+def test_without_given_networks_they_go_to_the_chosen_device(lite: nst.VGG19, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(decoders_module, "device", lambda: ELSEWHERE)
+    encoder, decoders = default_networks(None, {"relu4_1": None})
+    assert device_of(encoder) == device_of(decoders["relu4_1"]) == ELSEWHERE
+
+
+def test_a_given_encoder_keeps_the_methods_away_from_the_accelerator(monkeypatch: pytest.MonkeyPatch):
+    """On a machine with a GPU `encoder=VGG19.load("lite")` means: on the CPU."""
+    monkeypatch.setattr(decoders_module, "device", lambda: ELSEWHERE)
+    picture, encoder = torch.rand(1, 3, 32, 32), nst.VGG19.load("lite")
+    for method in (adain, wct):
+        assert method.stylize(picture, picture, encoder=encoder).device == picture.device
+    assert nst.gatys.stylize(picture, picture, config=nst.GatysConfig(evaluations=1), encoder=encoder).device == picture.device
+
+
+def test_networks_on_two_devices_are_named():
+    decoder = Decoder("relu4_1").to(ELSEWHERE)
+    with pytest.raises(ValueError, match="decoder: is on meta, the encoder on cpu"):
+        adain.stylize(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32), encoder=nst.VGG19.load("lite"), decoder=decoder)

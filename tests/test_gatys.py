@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 import nst
-from nst import gatys, losses, runtime
+from nst import gatys, losses
 from nst.gatys import GatysConfig, Objective, stylize
+from nst.support import runtime
 
 SMALL = GatysConfig.default(evaluations=12)
 

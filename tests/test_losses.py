@@ -227,7 +227,7 @@ EMPTY = "{0}_layers is empty: expected at least one layer; {0}_weight=0 leaves t
     ({"style_layer_weights": (1.0, 1.0, 1.0, -2, 1.0)}, "style_layer_weights[3]=-2: expected a number of at least 0"),
 ])  # fmt: skip
 def test_layers_that_make_no_loss(changes, said):
-    for recipe in (nst.GatysConfig.default, nst.perceptual.PerceptualConfig.default):
+    for recipe in (nst.GatysConfig.default, nst.training.perceptual.PerceptualConfig.default):
         with pytest.raises(ValueError) as raised:
             recipe(**changes)
         assert str(raised.value) == said

@@ -176,7 +176,7 @@ def test_broken_files_are_named(tmp_path: Path):
         load_style(tmp_path / "other.pth")
     tensors = {k: v for k, v in TransformerNet(4).state_dict().items() if "model.9" not in k}
     facts = {"width": 4, "norm": "instance", "upsampling": "nearest"}
-    nst.weights.write(tmp_path / "short.safetensors", "transformer_net", tensors, facts)
+    nst.support.weights.write(tmp_path / "short.safetensors", "transformer_net", tensors, facts)
     with pytest.raises(ValueError, match="short.safetensors: is not a TransformerNet of width 4"):
         load_style(tmp_path / "short.safetensors")
 
@@ -194,7 +194,7 @@ def test_checkpoints_of_old_torch_versions_load(article: ArticleNet, tmp_path: P
 
 def test_facts_that_make_no_network_are_named(tmp_path: Path):
     for facts in ({"norm": "instance"}, {"norm": "layer", "upsampling": "nearest"}, {"norm": [1], "upsampling": "nearest"}):
-        nst.weights.write(tmp_path / "odd.safetensors", "transformer_net", TransformerNet(4).state_dict(), facts)
+        nst.support.weights.write(tmp_path / "odd.safetensors", "transformer_net", TransformerNet(4).state_dict(), facts)
         with pytest.raises(ValueError, match="odd.safetensors: is not a TransformerNet"):
             load_style(tmp_path / "odd.safetensors")
 

@@ -12,7 +12,8 @@ import torchvision
 from torch import nn
 
 import nst
-from nst import vgg, weights
+from nst import vgg
+from nst.support import weights
 from nst.vgg import CONVOLUTIONS, FEATURES_INDEX, IMAGENET_MEAN, IMAGENET_STD, VGG19, layer_names, minimum_size
 
 

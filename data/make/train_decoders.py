@@ -30,9 +30,9 @@ import nst
 from nst import assets, losses
 from nst.adain import LAYER, STYLE_LAYERS, AdaINLoss, adaptive_instance_norm, statistics_loss
 from nst.covariance import TRANSFORMS, mean_and_covariance
-from nst.datasets import Batch, Crops, Pairs, picture_files
 from nst.decoders import LAYERS, Decoder, decoder_file
 from nst.training import TrainingConfig, train
+from nst.training.datasets import Batch, Crops, Pairs, picture_files
 
 STEPS = {"relu1_1": 100, "relu2_1": 1200, "relu3_1": 2200, "relu4_1": 5700, "relu5_1": 600, "adain": 2300}
 RATES = {"relu2_1": 3e-3, "relu3_1": 2e-3, "relu4_1": 1e-3, "relu5_1": 1e-3, "adain": 1e-3}

@@ -27,10 +27,10 @@ from teachers import Spliced, real_vgg19
 
 import nst
 from nst import assets
-from nst.datasets import Batch, Crops, picture_files
 from nst.losses import content_loss
-from nst.perceptual import PerceptualConfig, PerceptualLoss
 from nst.training import TrainingConfig, train
+from nst.training.datasets import Batch, Crops, picture_files
+from nst.training.perceptual import PerceptualConfig, PerceptualLoss
 from nst.transformer_net import TransformerNet, shipped_styles, style_file
 
 WIDTH = 16

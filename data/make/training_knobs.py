@@ -24,9 +24,9 @@ from sweeps import FOLDER
 from torch import Tensor
 
 import nst
-from nst.datasets import Batch, Crops, offline_files, picture_files
-from nst.perceptual import PerceptualConfig, PerceptualLoss
 from nst.training import TrainingConfig, train
+from nst.training.datasets import Batch, Crops, offline_files, picture_files
+from nst.training.perceptual import PerceptualConfig, PerceptualLoss
 
 STEPS, STYLE, START = 160, "halftone_city", "night_orchard"
 KEPT_OUT = ("astronaut", "coffee")

@@ -16,7 +16,7 @@ from torch import Tensor
 from nst import adain, wct
 from nst.covariance import fitted_map, mean_and_covariance
 from nst.decoders import LAYERS, Decoder, padded
-from nst.runtime import device
+from nst.support.runtime import device
 from nst.transformer_net import TransformerNet, load_style
 from nst.vgg import VGG19
 

@@ -11,7 +11,7 @@ import ipywidgets
 import torch
 from torch import Tensor, nn
 
-from nst.runtime import no_progress
+from nst.support.runtime import no_progress
 from nst.widgets.curves import bar, curves
 from nst.widgets.parts import Panel, Picture, Source, button, column, named, show_if
 from nst.widgets.work import Token

@@ -22,8 +22,8 @@ from ipywidgets.widgets.trait_types import CByteMemoryView
 from torch import Tensor
 
 from nst import assets
+from nst.figures.sheets import sheet, to_image
 from nst.images import check_picture, load_image, resize
-from nst.sheets import sheet, to_image
 from nst.widgets.work import Worker
 
 HERE = Path(__file__).parent

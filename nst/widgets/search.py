@@ -10,7 +10,7 @@ from torch import Tensor
 from nst import gatys
 from nst.gatys import SMALLEST_SCALE, GatysConfig
 from nst.images import resize
-from nst.runtime import no_progress
+from nst.support.runtime import no_progress
 from nst.vgg import VGG19
 from nst.widgets.work import Stopped, Token, stoppable
 

@@ -36,7 +36,8 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 import nst
-from nst import adain, cli, gatys, wct
+from nst import adain, gatys, wct
+from nst.command import cli
 from nst.decoders import LAYERS, Decoder
 from nst.optim import minimize_in_box
 from nst.transformer_net import TransformerNet

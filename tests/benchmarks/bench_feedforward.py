@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 import nst
 from nst.optim import minimize_in_box
-from nst.perceptual import PerceptualConfig, PerceptualLoss
+from nst.training.perceptual import PerceptualConfig, PerceptualLoss
 from nst.transformer_net import TransformerNet, shipped_styles
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "data" / "make"))

@@ -1,7 +1,7 @@
 """What the stress tests share: rows of their table, and a process of its own for each suspicious input.
 
-`make stress` runs them long (tests/stress/run.py); `make test` runs a few cases of each (tests/test_stress.py). Every case is made
-from a seed, so that one that failed can be made again.
+`make stress` runs them long (tests/stress/run.py); `make test` runs a few cases of each (tests/project/test_stress.py).
+Every case is made from a seed, so that one that failed can be made again.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from nst import downloads
+from nst.support import downloads
 from stress import Row, processes
 
 CONTENT = random.Random(0).randbytes(200_000)

@@ -69,7 +69,7 @@ print(json.dumps({**found, "seconds": time.time() - began}))
 
 def run(count: int = 1, seed: int = 0) -> list[Row]:
     """Every lesson once, whatever the count."""
-    from test_wheel import built, installed
+    from project.test_wheel import built, installed
 
     row = Row("lessons, far from the clone, twice")
     with ExitStack() as stack:

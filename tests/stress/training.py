@@ -17,9 +17,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from nst.checkpoints import latest
-from nst.datasets import Batch
 from nst.training import TrainingConfig, train
+from nst.training.checkpoints import latest
+from nst.training.datasets import Batch
 from nst.transformer_net import TransformerNet
 from stress import Row, processes
 from stress.downloads import small_disk

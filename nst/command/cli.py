@@ -1,0 +1,371 @@
+"""The `nst` command: paint pictures and films, train a style, say what there is.
+
+    nst stylize photo.jpg --style night_orchard -o painted.png
+    nst stylize photos/ --style my_style.jpg --method adain -o painted/
+    nst sheet photo.jpg
+
+Exit codes: 0 all is done; 1 something failed, and is named; 2 the command was not understood, in one line; 130 it was asked to
+leave (Ctrl-C, SIGTERM), and did: gatys with its best picture so far, train with a checkpoint. Existing files are kept unless
+--overwrite is given. Started with `torchrun --nproc-per-node N -m nst stylize …`, a folder is shared out over N processes.
+Nothing heavy is imported before it is known to be needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib.util
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from nst import __version__, assets
+from nst.command.jobs import STDIO, Job, Misuse, Report, as_line, check_target, complain, existing, jobs, read, write
+
+FAILURES = (OSError, ValueError, TypeError, RuntimeError, MemoryError)  # of one picture: the others go on
+STOPPED = 130  # the exit code after Ctrl-C, as shells have it
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+
+app = typer.Typer(name="nst", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command and return its exit code. arguments: None for the process' own, which then is the command's alone."""
+    if arguments is None:
+        _keep_freed_memory()
+    try:
+        code = app(args=arguments, prog_name="nst", standalone_mode=False) or 0
+        return complain("stopped", code) if code == STOPPED else code
+    except BrokenPipeError:  # `nst list | head`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (Misuse, OSError) as error:
+        return complain(error, 2 if isinstance(error, Misuse) else 1)
+    except KeyboardInterrupt:
+        return complain("stopped", STOPPED)
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # not one of the command line's own
+            raise
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(error.format_message())
+            return 2
+        return complain(f"{error.format_message()} (nst --help)", 2)
+
+
+def _keep_freed_memory() -> None:
+    """From here on, glibc's malloc keeps what is freed for the next map, instead of handing it back to the system.
+
+    The system zeroes each page that it hands out, which took half of WCT's time on 4096 x 2304 pixels. Other systems stay as they
+    are.
+    """
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # macOS and musl have no mallopt, Windows has no CDLL(None)
+        for option, size in ((M_MMAP_THRESHOLD, 2**30), (M_TRIM_THRESHOLD, 2**31 - 1)):
+            ctypes.CDLL(None).mallopt(option, size)
+
+
+def _complete_style(incomplete: str) -> list[str]:
+    return [name for name in assets.names() if name.startswith(incomplete)]
+
+
+OnePass = Literal["fast", "adain", "wct"]
+Out = Annotated[str, typer.Option("--output", "-o", help="A file; for several pictures a folder; - is standard output.")]
+Styles = Annotated[list[str], typer.Option("--style", "-s", autocompletion=_complete_style, help="A name (see `nst list`), a "
+                   "picture's file or a trained network's. Several are mixed, or painted within a --mask each.")]  # fmt: skip
+Amount = Annotated[float | None, typer.Option("--alpha", "--strength", min=0, max=1, help="0 is the photograph, 1 all style.")]
+HowChosen = typer.Option(help="Default: fast where a network of that name ships, else adain.")
+Method = Annotated[OnePass | None, HowChosen]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object for each result.")]
+KeepColour = Annotated[bool, typer.Option("--preserve-color", help="Keep the photograph's colours: paint its greys only.")]
+
+
+@contextlib.contextmanager
+def _wrong_use() -> Iterator[None]:
+    """The library's errors about what the user asked for, as errors of the command."""
+    try:
+        yield
+    except (ValueError, TypeError, FileNotFoundError) as error:
+        raise Misuse(str(error)) from error
+
+
+def _shared_out(all_jobs: list[Job]) -> list[Job]:
+    """This process's part of the jobs, and an accelerator of its own, where torchrun has started several."""
+    processes = int(os.environ.get("WORLD_SIZE", 1))
+    if processes > 1 and not os.environ.get("NST_DEVICE"):
+        import torch
+
+        if torch.accelerator.is_available():
+            torch.accelerator.set_device_index(int(os.environ.get("LOCAL_RANK", 0)) % torch.accelerator.device_count())
+    return all_jobs[int(os.environ.get("RANK", 0)) :: processes]
+
+
+def _bar(total: int | None, text: str):
+    """A progress bar on standard error where somebody watches, as `advance()` or `advance(completed=…, total=…)`."""
+    if total == 1 or not sys.stderr.isatty():
+        return contextlib.nullcontext(lambda **_: None)
+    from rich.console import Console
+    from rich.progress import Progress
+
+    @contextlib.contextmanager
+    def showing():
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task(text, total=total)
+            yield lambda **changes: progress.update(task, **(changes or {"advance": 1}))
+
+    return showing()
+
+
+@app.command()
+def stylize(
+    contents: Annotated[list[str], typer.Argument(metavar="CONTENT…", help="Files, folders, names of pictures, or - for standard "
+                                                  "input.")],
+    style: Styles,
+    out: Out,
+    method: Annotated[Literal["gatys", "fast", "adain", "wct"] | None, HowChosen] = None,
+    size: Annotated[int | None, typer.Option(min=16, help="Shorter side in pixels. Default: the picture's own, at most 384 "
+                                             "(gatys), 768 (wct) or 1024.")] = None,
+    amount: Amount = None,
+    style_weight: Annotated[float | None, typer.Option(min=0, help="gatys: how much of the style, 1 to 100.")] = None,
+    evaluations: Annotated[int | None, typer.Option(min=1, help="gatys: how long to search, per scale.")] = None,
+    preserve_color: KeepColour = False,
+    coral: Annotated[bool, typer.Option("--coral", help="Keep them by giving the style picture the photograph's colours.")] = False,
+    mask: Annotated[list[Path] | None, typer.Option(help="A grey picture, one for each --style: white is painted.")] = None,
+    tile: Annotated[int | None, typer.Option(min=16, help="adain, wct: side of the squares in which a large picture is computed, "
+                                             "with the same result. Default: 768 px from 1.5 million pixels on.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the random numbers.")] = 0,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> int:  # fmt: skip
+    """Paint pictures in a style."""
+    if as_json and out == STDIO:
+        raise Misuse("--json and -o -: standard output cannot hold both the picture and what is said of it")
+    if mask and len(mask) != len(style):
+        raise Misuse(f"--mask: expected one for each of the {len(style)} styles, got {len(mask)}")
+    report, waiting = Report(as_json, silent=out == STDIO), []
+    for job in _shared_out(jobs(contents, out)):
+        if job.is_done and not overwrite:
+            report.kept(job)
+        else:
+            waiting.append(job)
+    if not waiting:
+        return 0
+    from nst import methods
+    from nst.support import interrupts, runtime
+
+    with _wrong_use():
+        method = method or methods.method_for(style)
+        paint = methods.painter(style, method, size=size, amount=amount, style_weight=style_weight, evaluations=evaluations,
+                                 preserve_color="coral" if coral else preserve_color, tile=tile)  # fmt: skip
+        masks = [read(file).mean(1, keepdim=True) for file in mask or []]  # (1, 1, H', W') each
+    search = paint.keywords["config"] if method == "gatys" and len(waiting) == 1 else None  # long: it deserves a bar of its own
+    bar = _bar(search.evaluations * search.scales if search else len(waiting), style[0])
+    with bar as advance, runtime.no_progress(), interrupts.raised() as asked:
+        watching = {"callback": lambda *_: advance()} if search else {}
+        for job in waiting:
+            if asked:  # to leave, while gatys searched: the best picture so far is written
+                return STOPPED
+            began = time.perf_counter()
+            try:
+                runtime.seed(seed)  # for each picture: its result does not depend on the others
+                content = methods.working_size(read(job.source), method, size)
+                fitted = [methods.resize(m, tuple(content.shape[-2:])) for m in masks] or None
+                painted = paint(content, masks=fitted, **watching)
+                write(painted, job.target)
+                report.painted(job, painted, time.perf_counter() - began, method)
+            except FAILURES as error:
+                report.failed(job, error)
+            if not search:
+                advance()
+    return STOPPED if asked else 1 if report.failures else 0
+
+
+@app.command()
+def sheet(
+    content: Annotated[str, typer.Argument(help="A file, or a picture's name.")],
+    out: Annotated[Path | None, typer.Option("--output", "-o", help="Default: CONTENT_sheet.jpg in this folder.")] = None,
+    size: Annotated[int, typer.Option(min=32, help="Shorter side of each picture in pixels.")] = 256,
+    method: Method = None,
+    amount: Amount = None,
+    overwrite: Overwrite = False,
+) -> int:  # fmt: skip
+    """Every shipped style on one picture, side by side with their names."""
+    job = Job(existing(content), out or Path(f"{Path(content).stem}_sheet.jpg"))
+    check_target(job.target)
+    if job.is_done and not overwrite:
+        Report().kept(job)
+        return 0
+    from nst import methods
+    from nst.figures.sheets import sheet as side_by_side
+
+    with _wrong_use():
+        photo = methods.resize(read(job.source), size)
+    names = assets.shipped_styles() if method == "fast" else assets.styles()
+    pictures, failures = {Path(content).stem: photo}, 0
+    with _bar(len(names), "styles") as advance:
+        for name in names:
+            try:
+                pictures[name] = methods.painter([name], method, size=size, amount=amount)(photo)
+            except FAILURES as error:
+                failures += 1
+                complain(f"{name}: {error}", 1)
+            advance()
+    write(side_by_side(pictures, height=photo.shape[-2]), job.target)
+    print(f"{job.target}  {len(pictures) - 1} styles")
+    return 1 if failures else 0
+
+
+@app.command()
+def train(
+    style: Annotated[str, typer.Argument(autocompletion=_complete_style, help="The style picture: a file, or a name.")],
+    photos: Annotated[Path, typer.Argument(help="A folder of photographs to learn from: some hundreds, better thousands.")],
+    out: Annotated[Path, typer.Option("--output", "-o", help="The network's file, .safetensors.")],
+    steps: Annotated[int, typer.Option(min=1)] = 1200,
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures per step and process.")] = 4,
+    size: Annotated[int, typer.Option(min=32, help="Side of the crops in pixels.")] = 128,
+    style_weight: Annotated[float, typer.Option(min=0, help="More is more style, and less photograph.")] = 5.0,
+    tv_weight: Annotated[float, typer.Option(min=0, help="More is smoother.")] = 1.0,
+    learning_rate: Annotated[float, typer.Option(min=1e-6, max=1)] = 1e-3,
+    start: Annotated[str | None, typer.Option(help="The network to start from: a shipped style's, a file, or `random`, which takes "
+                                              "ten times the steps. Default: the first shipped one.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Checkpoints: a run that was cut off goes on from there. Default: beside the "
+                                                "network.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the random numbers.")] = 0,
+    overwrite: Overwrite = False,
+) -> int:  # fmt: skip
+    """Train a network that paints one style, on a folder of photographs. `torchrun` spreads it over processes and machines."""
+    if out.suffix != ".safetensors":
+        raise Misuse(f"{out}: a network's file ends in .safetensors")
+    if out.exists() and not overwrite:
+        Report().kept(Job(style, out))
+        return 0
+    from nst import methods
+    from nst.support import runtime
+    from nst.training import TrainingConfig
+    from nst.training import train as run
+    from nst.training.datasets import Crops, picture_files
+    from nst.training.perceptual import PerceptualConfig, PerceptualLoss
+    from nst.transformer_net import TransformerNet, load_style
+    from nst.vgg import VGG19
+
+    runtime.seed(seed)
+    encoder = VGG19.load("lite").to(runtime.device())
+    with _wrong_use():
+        crops = Crops(picture_files(photos), size, seed=seed)
+        net = TransformerNet(width=16) if start == "random" else load_style(start or assets.shipped_styles()[0]).requires_grad_()
+        warmup = steps // 4 if start == "random" else 0
+        recipe = PerceptualConfig.default(style_weight=style_weight, tv_weight=tv_weight, style_warmup=warmup)
+        loss = PerceptualLoss(recipe, encoder, methods.style_picture(style))
+        config = TrainingConfig(steps=steps, batch_size=batch_size, learning_rate=learning_rate, seed=seed)
+    with _bar(steps, "training") as advance, runtime.no_progress():
+        try:
+            trace = run(net, encoder, loss, crops, config, folder or out.with_suffix(".checkpoints"),
+                        lambda step, losses, model: advance(completed=step))  # fmt: skip
+        except (ValueError, ArithmeticError, MemoryError) as error:  # the checkpoints of another run; not finite; too large
+            return complain(error, 1)
+    if int(os.environ.get("RANK", 0)) == 0:
+        net.weak = {}  # of the style that it started from
+        facts = {"style": style, "recipe": "nst train", "steps": steps, "seed": seed, "loss": vars(recipe), "licence": None}
+        out.parent.mkdir(parents=True, exist_ok=True)
+        net.save(out, facts)
+        first, last = (sum(losses.values()) for losses in (trace[0], trace[-1]))
+        print(f"{out}  {steps} steps, loss {first:.3g} -> {last:.3g}")
+    return 0
+
+
+@app.command()
+def video(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A film.")],
+    out: Annotated[Path, typer.Option("--output", "-o", help="The painted film: .mp4, .mkv, .mov.")],
+    style: Styles,
+    method: Method = None,
+    size: Annotated[int | None, typer.Option(min=16, help="Shorter side in pixels. Default: its own, at most 512.")] = None,
+    amount: Amount = None,
+    preserve_color: KeepColour = False,
+    smoothing: Annotated[float, typer.Option(min=0, max=0.98, help="Against flicker: how much of the last frame stays where the "
+                                             "film does not change.")] = 0.8,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> int:  # fmt: skip
+    """Paint a film, frame by frame. Its sound and its times are kept, and its flicker is measured."""
+    if not source.is_file():
+        raise Misuse(f"{source}: no such film")
+    if out.exists() and not overwrite:
+        Report(as_json).kept(Job(source, out))
+        return 0
+    if importlib.util.find_spec("av") is None:
+        raise Misuse('films need PyAV: pip install "av>=14"')
+    from nst import methods
+    from nst.command import video as films
+
+    with _wrong_use():
+        paint = methods.painter(style, method, size=size, amount=amount, preserve_color=preserve_color)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with _bar(None, "frames") as advance:
+        try:
+            facts = films.stylize(source, out, paint, size, smoothing, lambda k, total: advance(completed=k, total=total or None))
+        except FAILURES as error:
+            return complain(error, 1)
+    if as_json:
+        print(as_line(content=str(source), output=str(out), status="painted", **facts))
+    else:
+        print(f"{out}  {facts['frames']} frames, {facts['seconds']:.1f} s, {'sound kept' if facts['sound'] else 'no sound'}")
+        print("flicker, in 8-bit steps from frame to frame where the film stays the same: "
+              f"{facts['flicker_without']:.2f} without smoothing, {facts['flicker_with']:.2f} with; "
+              f"the film itself {facts['flicker_film']:.2f}")  # fmt: skip
+    return 0
+
+
+@app.command("list")
+def list_pictures(as_json: AsJson = False) -> int:
+    """The pictures and styles by name."""
+    shipped = assets.shipped_styles()
+    for name in assets.names():
+        facts = assets.facts(name)
+        network, place = name in shipped, "download" if "download" in facts else "here"
+        if as_json:
+            print(as_line(name=name, network=network, **facts))
+        else:
+            print(f"{name:22} {facts['kind']:8} {'network' if network else '':8} {place:9} {assets.credit(name)}")
+    return 0
+
+
+@app.command()
+def info(
+    licences: Annotated[bool, typer.Option("--licences", help="The licences of all dependencies instead.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Versions, device, weights and cache."""
+    from nst.command import about
+
+    facts = about.licences() if licences else about.information()
+    if as_json:
+        print(as_line(**facts))
+    elif licences:
+        for name, (version, licence) in facts.items():
+            print(f"{name:28} {version:14} {licence}")
+    else:
+        for heading, values in facts.items():
+            print(heading, *(f"  {name:34} {value}" for name, value in values.items()), sep="\n")
+    return 0
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _nst(
+    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """Neural style transfer on the command line. `nst COMMAND --help` explains each command."""
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,20 @@
+from . import computed, diagrams, drawing, panels, plots, sheets
+from .plots import PALETTE, feature_maps, gram_view, labelled_grid, loss_curves, picture_grid, plain, plain_log, show
+
+__all__ = [
+    "PALETTE",
+    "computed",
+    "diagrams",
+    "drawing",
+    "feature_maps",
+    "gram_view",
+    "labelled_grid",
+    "loss_curves",
+    "panels",
+    "picture_grid",
+    "plain",
+    "plain_log",
+    "plots",
+    "sheets",
+    "show",
+]

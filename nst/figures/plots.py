@@ -1,0 +1,274 @@
+"""Figures for the notebooks: pictures side by side, sweeps, loss curves, feature maps, Gram matrices.
+
+Each function returns a matplotlib Figure, except `show`, the one way to the screen. A figure has twice the pixels of its place on
+the page, so that it is sharp on every screen, and a text instead of itself, for readers who do not see it.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from nst.support.arguments import missing
+
+try:
+    from IPython.display import display
+    from matplotlib import ticker
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+except ModuleNotFoundError as error:
+    raise missing(error, "notebooks") from error
+
+from nst.figures.panels import CAPTION, DENSITY, INK, PAGE, SCREEN, TITLE, labelled_grid, picture_grid, room, wrap
+
+__all__ = ["PALETTE", "feature_maps", "gram_view", "labelled_grid", "loss_curves", "picture_grid", "plain", "plain_log", "show"]
+
+LARGEST = 86_000  # bytes of one figure: twelve of them and their base64 stay below 1.5 MB
+QUALITIES = ((1, 76), (1, 68), (1, 60), (1, 52), (0.8, 60), (0.65, 60), (0.5, 60))  # size and JPEG quality: the first below LARGEST
+
+# Blue, rust, green, lilac, wine, grey: far apart for the colour-blind, too, and dark enough for text (tests/figures/test_plots.py).
+PALETTE = ("#0b4680", "#a8480e", "#24845d", "#9163ad", "#560020", "#535359")
+
+
+def show(
+    *pictures: Tensor | Mapping[str, Tensor] | Figure,
+    titles: Sequence[str] | None = None,
+    captions: Sequence[str] | None = None,
+    columns: int | None = None,
+    height: float = 2.6,
+    style: Tensor | Mapping[str, Tensor] | None = None,
+    alt: str | None = None,
+) -> None:
+    """Show pictures (1, 3, H, W) side by side, `{title: picture}` in one dictionary, or one Figure, in the notebook.
+
+    alt: the text instead of the picture, for screen readers and for viewers without pictures; None makes it from the titles.
+    The other arguments are those of `picture_grid`.
+
+    The output is a JPEG or PNG, which every viewer shows, with its width on the page and the text as metadata.
+    """
+    if pictures and isinstance(pictures[0], Figure):
+        if len(pictures) > 1 or any(option is not None for option in (titles, captions, columns, style)):
+            raise ValueError("show: expected one Figure by itself; its pictures, titles and style belong to the call that makes it")
+        figure = pictures[0]
+    else:
+        figure = picture_grid(*pictures, titles=titles, captions=captions, columns=columns, height=height, style=style)
+    text = alt or figure.get_label() or describe(figure)
+    data, kind, width = encode(figure)
+    image = f"image/{kind}"
+    display({image: b64encode(data).decode(), "text/plain": text}, metadata={image: {"width": width, "alt": text}}, raw=True)
+
+
+def encode(figure: Figure) -> tuple[bytes, str, int]:
+    """The figure as a file, what kind of file, and its width in pixels of the page.
+
+    Pictures become a JPEG below `LARGEST`, if one of the `QUALITIES` does it. Lines and heat maps become a PNG of 256 colours where
+    that is smaller: it has no shadows around the letters.
+    """
+    file = io.BytesIO()
+    figure.savefig(file, dpi=SCREEN * DENSITY, facecolor="white", bbox_inches="tight", pad_inches=0.06)
+    picture = Image.open(file).convert("RGB")
+    width = round(picture.width / DENSITY)
+    for size, quality in QUALITIES:
+        jpeg = _save(_scaled(picture, size), "jpeg", quality=quality, progressive=True)
+        if len(jpeg) <= LARGEST:
+            break
+    if not any(image.get_array().ndim == 3 for ax in figure.axes for image in ax.images):
+        png = _save(picture.quantize(256), "png")
+        if len(png) < len(jpeg):
+            return png, "png", width
+    return jpeg, "jpeg", width
+
+
+def describe(figure: Figure) -> str:
+    """What the titles and labels of a figure say of it."""
+    words = [text for ax in figure.axes for text in (ax.get_title(), ax.get_xlabel(), ax.get_ylabel()) if text]
+    return "Figure: " + ", ".join(dict.fromkeys(words)).replace("\n", " ") if words else "Figure"
+
+
+def _scaled(picture: Image.Image, size: float) -> Image.Image:
+    return picture.resize((round(size * picture.width), round(size * picture.height))) if size != 1 else picture
+
+
+def _save(picture: Image.Image, kind: str, **options) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, kind, optimize=True, **options)
+    return file.getvalue()
+
+
+# --- numbers ----------------------------------------------------------------------------------------------------------------------
+
+
+def loss_curves(
+    traces: Mapping[str, Sequence[float]], xlabel: str = "evaluations", ylabel: str = "loss", log: bool = True
+) -> Figure:
+    """One line per trace {name: values}, named at its end; gaps where a value is not finite. log: the vertical axis.
+
+    ValueError: no traces, or one without a value that can be drawn.
+    """
+    if not traces:
+        raise ValueError("traces: expected at least one {name: values}, got none")
+    figure = Figure(figsize=(8, 3.6))
+    ax = figure.add_axes((0.1, 0.15, 0.66, 0.8))
+    said = []
+    for i, (name, values) in enumerate(traces.items()):
+        values = np.array([float(value) for value in values])
+        drawn = np.flatnonzero(np.isfinite(values) & ((values > 0) if log else True))
+        if not len(drawn):
+            raise ValueError(f"traces[{name!r}]: expected {'positive ' * log}numbers, got none among {len(values)} values")
+        style = {"color": PALETTE[i % len(PALETTE)], "linestyle": ("-", "--", ":")[i // len(PALETTE) % 3]}
+        ax.plot(np.arange(1, len(values) + 1), values, label=str(name), lw=2, marker="o", ms=4, markevery=[drawn[-1]], **style)
+        said.append(f"{name} from {plain(values[drawn[0]])} to {plain(values[drawn[-1]])}")
+    if log:
+        ax.set_yscale("log")
+        plain_log(ax.yaxis)
+    ax.xaxis.set_major_locator(ticker.MaxNLocator(7, integer=True))
+    ax.xaxis.set_major_formatter(lambda value, _: plain(value))
+    ax.set_xlabel(xlabel, fontsize=TITLE, color=INK)
+    ax.set_ylabel(ylabel, fontsize=TITLE, color=INK)
+    ax.tick_params(labelsize=CAPTION)
+    ax.grid(alpha=0.25)
+    ax.spines[["top", "right"]].set_visible(False)
+    if len(traces) > 1:
+        _name_lines(ax)
+    figure.set_label(f"Lines of {ylabel} over {xlabel}: {'; '.join(said)}")
+    return figure
+
+
+def _name_lines(ax: Axes) -> None:
+    """Write the name of each line at the right of the axes, at the height of its end, moved where two would meet."""
+    inches = ax.bbox.height / ax.figure.dpi
+    to_axes = ax.transData + ax.transAxes.inverted()
+    names = [wrap(line.get_label(), 2.4, TITLE) for line in ax.lines]
+    ends = [to_axes.transform(line.get_xydata()[line.get_markevery()[0]])[1] for line in ax.lines]
+    places = _apart(ends, [room([name], TITLE) / inches for name in names])
+    for y, name, line in zip(places, names, ax.lines):
+        ax.text(1.02, y, name, transform=ax.transAxes, color=line.get_color(), fontsize=TITLE, va="center")
+
+
+def _apart(centres: Sequence[float], heights: Sequence[float]) -> list[float]:
+    """The centres, moved as little as a pass upwards and a pass downwards from 1 need, so that no two heights overlap."""
+    order, places, floor, ceiling = sorted(range(len(centres)), key=lambda i: centres[i]), list(centres), -math.inf, 1.0
+    for i in order:
+        places[i] = max(places[i], floor + heights[i] / 2)
+        floor = places[i] + heights[i] / 2
+    for i in reversed(order):
+        places[i] = min(places[i], ceiling - heights[i] / 2)
+        ceiling = places[i] - heights[i] / 2
+    return places
+
+
+def plain_log(axis: Axis) -> None:
+    """Plain numbers, 0.5 or 2,000, on a logarithmic axis (`ax.xaxis` or `ax.yaxis`), in place of powers of ten."""
+    axis.set_major_locator(_PlainLogLocator())
+    axis.set_major_formatter(lambda value, _: plain(value))
+    axis.set_minor_formatter(ticker.NullFormatter())
+
+
+def plain(value: float) -> str:
+    """The number as a reader writes it: at most four digits that count, no powers of ten."""
+    return f"{float(f'{value:.4g}'):,.12f}".rstrip("0").rstrip(".")
+
+
+class _PlainLogLocator(ticker.Locator):
+    """Ticks at 1, 2, 5, 10, …; at 1, 10, 100, … over many decades, and evenly over less than one."""
+
+    def __call__(self):
+        return self.tick_values(*self.axis.get_view_interval())
+
+    def tick_values(self, low: float, high: float):
+        decades = math.log10(high / low)
+        if decades < 0.9:
+            ticks = ticker.MaxNLocator(5).tick_values(low, high)
+        else:
+            powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1, math.ceil(decades / 8))
+            ticks = [step * 10.0**power for power in powers for step in ((1, 2, 5) if decades < 3 else (1,))]
+        return [tick for tick in ticks if low <= tick <= high]
+
+
+# --- features ---------------------------------------------------------------------------------------------------------------------
+
+
+def feature_maps(features: Tensor, channels: Sequence[int], columns: int = 4, height: float = 2.2) -> Figure:
+    """Chosen channels of a feature map (1, C, H, W) on one scale, with its colour bar.
+
+    The scale ends at the value that 0.2 % of the shown positions exceed, so that a few very bright ones do not darken the rest.
+    ValueError: no channels, a channel that is not there, or another shape.
+    """
+    channels = [int(channel) for channel in channels]
+    if features.ndim != 4 or len(features) != 1:
+        raise ValueError(f"features: expected one feature map (1, C, H, W), got {tuple(features.shape)}")
+    if not channels:
+        raise ValueError("channels: expected at least one, got none")
+    if columns < 1:
+        raise ValueError(f"columns={columns}: expected at least 1")
+    if not all(0 <= channel < features.shape[1] for channel in channels):
+        raise ValueError(f"channels: expected numbers from 0 to {features.shape[1] - 1}, got {channels}")
+    maps = features[0, channels].detach().float().cpu().numpy()
+    columns = min(columns, len(channels))
+    figure, axes = _heat_maps(math.ceil(len(channels) / columns), columns, height * features.shape[-1] / features.shape[-2], height)
+    for ax, channel, values in zip(axes, channels, maps):
+        shown = ax.imshow(values, interpolation="nearest", **_scale(maps))
+        ax.set_title(f"channel {channel}", fontsize=CAPTION, color=INK)
+        ax.set_axis_off()
+    for ax in axes[len(channels) :]:
+        ax.remove()
+    _colour_bar(figure, shown, axes, "activation")
+    figure.set_label(f"Feature maps of channels {', '.join(map(str, channels))}, from {plain(maps.min())} to {plain(maps.max())}")
+    return figure
+
+
+def gram_view(grams: Mapping[str, Tensor], height: float = 2.4) -> Figure:
+    """Gram matrices {title: (1, C, C)} as correlations, G_ij / sqrt(G_ii G_jj), so that channels of all strengths are seen.
+
+    ValueError: no matrices, or another shape.
+    """
+    if not grams:
+        raise ValueError("grams: expected at least one {title: matrix}, got none")
+    shapes = {title: tuple(gram.shape) for title, gram in grams.items()}
+    if any(len(shape) != 3 or shape[0] != 1 or shape[1] != shape[2] for shape in shapes.values()):
+        raise ValueError(f"grams: expected matrices (1, C, C), got {shapes}")
+    correlations = {title: _correlation(gram[0].detach().double().cpu()) for title, gram in grams.items()}
+    signed = min(values.min() for values in correlations.values()) < -1e-6
+    figure, axes = _heat_maps(1, len(grams), height, height + 0.4)
+    for ax, (title, values) in zip(axes, correlations.items()):
+        shown = ax.imshow(values, interpolation="nearest", cmap="RdBu_r" if signed else "magma", vmin=-1 if signed else 0, vmax=1)
+        ax.set(xticks=[0, len(values) - 1], yticks=[0, len(values) - 1])
+        ax.tick_params(labelsize=CAPTION, length=3)
+        ax.set_title(title, fontsize=TITLE, color=INK)
+        ax.set_xlabel("channel", fontsize=CAPTION, labelpad=-8)
+    axes[0].set_ylabel("channel", fontsize=CAPTION, labelpad=-8)
+    _colour_bar(figure, shown, axes, "correlation")
+    figure.set_label("Gram matrices as correlations of channels: " + ", ".join(f"{t} ({s[1]} x {s[1]})" for t, s in shapes.items()))
+    return figure
+
+
+def _correlation(gram: Tensor) -> np.ndarray:
+    scale = gram.diagonal().clamp_min(1e-12).sqrt()
+    return (gram / scale[:, None] / scale).numpy()
+
+
+def _scale(values: np.ndarray) -> dict:
+    """Colours for activations: from 0 up after a ReLU, blue and red on either side of 0 before it."""
+    limit = float(np.quantile(np.abs(values), 0.998)) or float(np.abs(values).max()) or 1.0
+    return {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit} if values.min() < 0 else {"cmap": "magma", "vmin": 0, "vmax": limit}
+
+
+def _heat_maps(rows: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    shrink = min(1, (PAGE - 1) / (columns * width))
+    figure = Figure(figsize=(columns * width * shrink + 1, rows * (height * shrink + 0.25)), layout="compressed")
+    figure.get_layout_engine().set(w_pad=0.06)
+    return figure, list(figure.subplots(rows, columns, squeeze=False).ravel())
+
+
+def _colour_bar(figure: Figure, shown, axes: list[Axes], label: str) -> None:
+    bar = figure.colorbar(shown, ax=[ax for ax in axes if ax.figure], aspect=30, pad=0.015)
+    bar.set_label(label, fontsize=CAPTION)
+    bar.ax.tick_params(labelsize=CAPTION)
+    bar.outline.set_visible(False)

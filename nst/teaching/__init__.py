@@ -1,0 +1,1 @@
+"""What the exercises ask: `checks` of the answers, and the `quiz` of each lesson."""

@@ -1,0 +1,194 @@
+"""Checks of the exercises of lesson 03, Gatys optimisation."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+import nst
+from nst.teaching.checks.machinery import answers, call, check, close, compare, fail, must_learn, number, randn
+
+BLOCKS = {"VGG-19": (2, 2, 4, 4, 4), "VGG-16": (2, 2, 3, 3, 3)}  # convolutions in each block
+
+
+@check
+def content_gradient(function: Callable[[Tensor, Tensor], Tensor]) -> str:
+    """The gradient of 1/2 sum (F - P)^2, F = relu(Z), with respect to Z (1508.06576, eq. 2)."""
+    z, p = randn(3, 8).requires_grad_(), randn(3, 8, seed=1).clamp_min(0)
+    (right,) = torch.autograd.grad((z.relu() - p).square().sum() / 2, z)
+    f = z.relu().detach()
+    compare(call(function, f, p), right, {
+        "the ReLU is missing: where F is 0 the unit was silent, and no gradient gets through": f - p,
+        "the sign is wrong: where F is larger than P, a larger F makes the loss larger": -right,
+        "twice too large: the 1/2 before the sum takes the 2 of the square away": 2 * right,
+        "twice too large, and the ReLU is missing": 2 * (f - p),
+        "divided by the number of entries: this loss is a sum": right / f.numel(),
+        "the mask looks at P; it is F that must be positive": (f - p) * (p > 0),
+    })  # fmt: skip
+    return "F - P where F > 0, else 0; equal to autograd's"
+
+
+@check
+def style_gradient(function: Callable[[Tensor, Tensor], Tensor]) -> str:
+    """The gradient of 1 / (4 N^2 M^2) sum (G - A)^2, G = F F^T, F = relu(Z), with respect to Z (1508.06576, eq. 6)."""
+    n, m = 4, 9
+    z, style = randn(n, m).requires_grad_(), randn(n, m, seed=1).clamp_min(0)
+    a = style @ style.T
+    (right,) = torch.autograd.grad((z.relu() @ z.relu().T - a).square().sum() / (4 * n**2 * m**2), z)
+    f = z.relu().detach()
+    free = (f @ f.T - a) @ f / (n**2 * m**2)  # before the ReLU's mask
+    compare(call(function, f, a), right, {
+        "the ReLU is missing: where F is 0 no gradient gets through": free,
+        "four times too small: the square gives 2, and F stands in G twice, which gives 2 more; together they take the 4 away":
+            right / 4,
+        "two times too small: F stands in G = F F^T twice, and both places have a gradient": right / 2,
+        "not divided by N^2 M^2": right * n**2 * m**2,
+        "divided by N M; the loss has its square": right * n * m,
+        "the sign is wrong": -right,
+        "the shape is (M, N): the paper writes F^T (G - A); with a row per channel it is (G - A) F": right.T,
+        "this is G - A; it must be multiplied by F to become a gradient for F": (f @ f.T - a) / (n**2 * m**2),
+    })  # fmt: skip
+    return "(G - A) F / (N^2 M^2) where F > 0, else 0; equal to autograd's"
+
+
+@check
+def content_layer(layer_class: type[nn.Module]) -> str:
+    """The article's ContentLoss: passes its input on, and keeps `loss` = mean (input - target)^2."""
+    weight = torch.tensor(2.0, requires_grad=True)
+    target = weight * randn(1, 3, 4, 4)  # a target with a history, as the encoder's output has
+    layer, earlier = call(layer_class, target), torch.tensor(0.0)
+    for seed in (1, 2):
+        x = randn(1, 3, 4, 4, seed=seed).requires_grad_()
+        out = call(layer, x)
+        if not hasattr(layer, "loss"):
+            fail("there is no `loss`: forward must keep it, self.loss = …")
+        squares = (x - target).detach().square()
+        if close(out, squares.mean()):
+            fail("forward returns the loss; a transparent layer returns its input, and the loss is read from `loss` afterwards")
+        compare(out, x, about="what the layer returns must be its input")
+        compare(layer.loss, squares.mean(), {
+            "the loss is a sum; the article takes the mean": squares.sum(),
+            "half the sum is the paper's; the article takes the mean": squares.sum() / 2,
+            "the mean of absolute differences: they must be squared": squares.sqrt().mean(),
+            "the loss is the first input's: it must be computed anew in each forward": earlier,
+        }, "the loss")  # fmt: skip
+        slopes = torch.autograd.grad(must_learn(layer.loss, "the picture"), (x, weight), allow_unused=True, retain_graph=True)
+        compare(slopes[0], 2 * (x - target).detach() / x.numel(), about="the gradient for the input")
+        if slopes[1] is not None:
+            fail("the gradient flows into the target: detach it, or each step drags the whole history of the target along")
+        earlier = squares.mean()
+    return "its input comes out, the loss is the mean of squares, and no gradient reaches the target"
+
+
+class _Recorder:
+    """A loss that notes where it was asked, and what it said."""
+
+    def __init__(self):
+        self.seen: list[tuple[Tensor, float]] = []
+        self.target = torch.tensor([0.2, 0.9, 1.8, -0.8]).view(1, 1, 2, 2)  # two of its pixels lie outside the box
+
+    def __call__(self, x: Tensor) -> Tensor:
+        loss = (x - self.target).square().sum() + 0.3 * (12 * x).sin().sum()
+        self.seen.append((x.detach().clone(), float(loss.detach())))
+        return loss
+
+
+@check
+def best_in_box(function: Callable) -> str:
+    """Mend a search: the best picture in [0, 1] and its own loss."""
+    loss, start = _Recorder(), torch.full((1, 1, 2, 2), 0.5)
+    result = call(function, loss, start, 12, 0.3)
+    if not isinstance(result, list | tuple) or len(result) != 2:
+        fail("expected two results: return picture, loss")
+    picture, reported = (number(value) for value in result)
+    if picture is None or reported is None or picture.shape != start.shape:
+        fail(f"expected a picture of the shape {tuple(start.shape)} and a number")
+    seen, asked = [(x, value) for x, value in loss.seen], len(loss.seen)
+    if float(picture.min()) < 0 or float(picture.max()) > 1:
+        fail("the picture leaves [0, 1]")
+    own = float(_Recorder()(picture.float()))
+    lowest_point, lowest = min(seen, key=lambda pair: pair[1])
+    inside = [value for x, value in seen if 0 <= float(x.min()) and float(x.max()) <= 1]
+    if not close(reported, own, 1e-3):
+        if close(picture, lowest_point.clamp(0, 1)):
+            fail("the loss is not this picture's: it was computed before the clamp. Clamp first, then ask the loss")
+        fail("the loss is not this picture's. `best = x` is not a copy: later steps write into it. Keep x.detach().clone()")
+    if asked < 12:
+        fail(f"the loss was asked {asked} times in 12 steps")
+    if inside and own > min(inside) + 1e-4:
+        fail("a better picture had been seen before: return the best, not the last")
+    return f"the best of {asked} pictures, inside the box, with its own loss; the start is as it was"
+
+
+def _names(blocks: tuple[int, ...]) -> list[str]:
+    return [f"conv{block}_{k}" for block, count in enumerate(blocks, 1) for k in range(1, count + 1)]
+
+
+@check
+def paper_name(function: Callable[[int], str]) -> str:
+    """The article's conv_1 … conv_16 under their names in VGG-19: conv_4 is conv2_2."""
+    right = _names(BLOCKS["VGG-19"])
+    got = [call(function, count) for count in range(1, 17)]
+    mistakes = {
+        "this is VGG-16, whose last three blocks have three convolutions; VGG-19's have four": _names(BLOCKS["VGG-16"]),
+        "the count begins at 1: conv_1 is conv1_1": right[1:],
+        "these are names of ReLUs; the article reads before them": [name.replace("conv", "relu") for name in right],
+        "a block is not one convolution: the first two blocks have two, the others four": [f"conv{n}_1" for n in range(1, 17)],
+        "all blocks as large as the first: the last three have four convolutions": _names((2,) * 8),
+        "all blocks as large as the last: the first two have two convolutions": _names((4,) * 4),
+    }
+    if got != right:
+        hints = (hint for hint, wrong in mistakes.items() if got[: min(13, len(wrong))] == wrong[:13])
+        first = next(n for n, (a, b) in enumerate(zip(got, right), 1) if a != b)
+        fail(next(hints, f"conv_{first}: {got[first - 1]!r} is not right; count 2, 2, 4, 4, 4 convolutions"))
+    return "all sixteen; conv_4 is conv2_2, and the paper's conv4_2 would be conv_10"
+
+
+@functools.cache
+def _style_weights() -> dict[float, tuple[float, float]]:
+    """{style weight: (content loss, style loss at weight 1)} of small paintings, as the exercise computes them."""
+    encoder, found = nst.VGG19.load("lite"), {}
+    content, style = nst.assets.picture("chelsea", 64), nst.assets.picture("harbour_woodblock", 64)
+    measure = nst.gatys.Objective(nst.GatysConfig(style_weight=1), encoder, content, style)
+    for weight in (0.01, 0.1, 1):
+        config = nst.GatysConfig(style_weight=weight, evaluations=15)
+        parts = measure(nst.gatys.stylize(content, style, config=config, encoder=encoder))
+        found[weight] = (float(parts["content"]), float(parts["style"]))
+    return found
+
+
+def _price(content: list[float], style: list[float]) -> float:
+    """Content loss paid for each unit of style loss between two paintings."""
+    return (content[1] - content[0]) / max(style[0] - style[1], 1e-9)
+
+
+@check
+def weight_sweep(function: Callable[[], dict]) -> str:
+    """Read an ablation: content and style loss over the style weight."""
+    content, style = ([pair[k] for pair in _style_weights().values()] for k in (0, 1))
+    right = {
+        "as the style weight grows, the content loss": "rises" if content == sorted(content) else "neither",
+        "as the style weight grows, the style loss": "falls" if style == sorted(style, reverse=True) else "neither",
+        "the step that buys more style for the same content": "0.01 to 0.1"
+        if _price(content[:2], style[:2]) < _price(content[1:], style[1:])
+        else "0.1 to 1",
+        "at a style weight of 0 the painting would be": "the photograph",
+    }
+    answers(call(function), right, {
+        ("as the style weight grows, the content loss", "falls"): "the more the style counts, the less the photograph does",
+        ("as the style weight grows, the style loss", "rises"):
+            "the printed style loss is measured at weight 1 for all: compare the rows",
+        ("the step that buys more style for the same content", "0.1 to 1"):
+            "for each of the two steps: how much does the style loss fall, and how much does the content loss rise?",
+        ("the step that buys more style for the same content", "neither"):
+            "for each of the two steps: how much does the style loss fall, and how much does the content loss rise?",
+        ("at a style weight of 0 the painting would be", "noise"): "the search starts at the photograph, whose content loss is 0",
+        ("at a style weight of 0 the painting would be", "grey"): "the search starts at the photograph, whose content loss is 0",
+    })  # fmt: skip
+    return "content loss up, style loss down: the weight buys one with the other"
+
+
+__all__ = ["best_in_box", "content_gradient", "content_layer", "paper_name", "style_gradient", "weight_sweep"]

@@ -1,0 +1,41 @@
+"""`make bench` writes its table; what it measures is its own business."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCH = Path(__file__).parents[1] / "benchmarks" / "bench.py"
+
+
+def bench(*arguments: object) -> str:
+    environment = {k: v for k, v in os.environ.items() if k != "NST_TEST_ASSETS"}
+    command = [sys.executable, BENCH, *map(str, arguments)]
+    return subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, text=True, timeout=900).stdout
+
+
+@pytest.mark.slow
+def test_the_table_is_written(tmp_path: Path):
+    bench("--sizes", 32, "--times", 1, "--only", "one_pass", "--output", tmp_path / "latest.md")
+    text = (tmp_path / "latest.md").read_text()
+    assert re.search(r"^\d{4}-\d\d-\d\d: .+ cores, .+ torch \d", text, re.MULTILINE)  # the machine, before any number
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")][2:]
+    assert all(len(row) == 4 for row in rows)
+    ratios = [row[-1].strip(" |") for row in rows if "beside pytorch/examples" in row[0]]
+    assert len(ratios) == 2 and all(float(ratio) > 0 for ratio in ratios)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="measures a process' memory as Linux does")
+def test_memory_is_that_of_the_process_alone():
+    """A child begins with its parent's peak in its `ru_maxrss`; /proc's figure is its own."""
+    ballast = bytearray(2**29)
+    ballast[:: 2**12] = b"1" * len(ballast[:: 2**12])
+    found = json.loads(bench("--one", "fast, width 16", "--sizes", 512))
+    assert 30 < found["mib"] < 500 and found["seconds"] > 0  # a map of 16 channels has 16 MiB, and a pass holds some

@@ -1,0 +1,90 @@
+"""Device, seed, profile and progress follow the environment."""
+
+import random
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+import nst
+from nst.support import runtime
+
+
+def test_the_device_can_be_chosen(monkeypatch):
+    monkeypatch.setenv("NST_DEVICE", "cpu")
+    assert nst.device() == torch.device("cpu")
+    monkeypatch.delenv("NST_DEVICE")
+    expected = torch.accelerator.current_accelerator().type if torch.accelerator.is_available() else "cpu"
+    assert nst.device().type == expected
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:99", "abacus", "hpu", "privateuseone", "meta"])
+def test_a_device_that_is_not_there_is_named(monkeypatch, name):
+    monkeypatch.setenv("NST_DEVICE", name)
+    with pytest.raises(ValueError, match=f"NST_DEVICE='{name}'"):
+        nst.device()
+
+
+def test_a_seed_repeats_all_three_generators():
+    draws = []
+    for _ in range(2):
+        nst.seed(7)
+        draws.append((random.random(), float(np.random.rand()), float(torch.rand(1))))
+    assert draws[0] == draws[1]
+
+
+def test_random_numbers_go_on_as_if_nothing_had_been():
+    def draws():
+        return random.random(), float(np.random.rand()), float(torch.rand(1))
+
+    nst.seed(7)
+    expected = draws(), draws()
+    nst.seed(7)
+    first = draws()
+    with runtime.random_state_kept():
+        nst.seed(8)
+        draws()
+    assert (first, draws()) == expected
+
+
+def test_profiles(monkeypatch):
+    monkeypatch.delenv("NST_PROFILE", raising=False)
+    assert nst.profile().name == "quick"
+    for name, expected in (("smoke", 1), ("quick", 2), ("full", 3)):
+        monkeypatch.setenv("NST_PROFILE", name)
+        assert nst.profile().pick(smoke=1, quick=2, full=3) == expected
+    monkeypatch.setenv("NST_PROFILE", "fast")
+    with pytest.raises(ValueError, match="NST_PROFILE='fast'"):
+        nst.profile()
+
+
+def test_progress_bars_can_be_switched_off(monkeypatch):
+    monkeypatch.setenv("NST_PROGRESS", "0")
+    assert runtime.progress(3, "x").disable
+    monkeypatch.delenv("NST_PROGRESS")
+    assert not runtime.progress(3, "x").disable
+
+
+def test_one_thread_may_have_no_progress_bars(monkeypatch):
+    monkeypatch.delenv("NST_PROGRESS", raising=False)
+    threads, elsewhere = threading.active_count(), []
+    with runtime.no_progress():
+        with runtime.no_progress():
+            assert runtime.progress(3, "test").disable
+        assert runtime.progress(3, "test").disable
+        other = threading.Thread(target=lambda: elsewhere.append(runtime.progress(3, "test")))
+        other.start()
+        other.join()
+    bars = [*elsewhere, runtime.progress(3, "test")]
+    assert not any(bar.disable for bar in bars)
+    for bar in bars:
+        bar.close()
+    assert threading.active_count() == threads  # tqdm's own watcher does not start
+
+
+def test_importing_nst_imports_nothing_heavy():
+    code = "import sys, nst; sys.exit(int(any(m in sys.modules for m in ('torch', 'matplotlib', 'skimage', 'PIL'))))"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,0 +1,183 @@
+"""nst.training.datasets: the pictures of a step are a function of (seed, step, position); broken files are skipped and named."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import hashlib
+import http.server
+import json
+import os
+import shutil
+import threading
+import weakref
+from pathlib import Path
+
+import pytest
+import torch
+
+import nst
+from nst.support import downloads
+from nst.training import datasets
+from nst.training.datasets import Archive, Crops, Pairs, coco_files, imagenette_files, offline_files, picture_files
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "deep").mkdir()
+    for k, name in enumerate(("a.png", "b.jpg", "deep/c.PNG")):
+        nst.save_image(torch.rand(3, 40 + 7 * k, 50), tmp_path / name)
+    (tmp_path / "notes.txt").write_text("not a picture")
+    return tmp_path
+
+
+def test_files_of_a_folder_in_order(folder: Path):
+    assert [f.name for f in picture_files(folder)] == ["a.png", "b.jpg", "c.PNG"]
+
+
+def test_a_step_has_its_pictures_whatever_came_before(folder: Path):
+    files = picture_files(folder)
+    whole = Crops(files, 16, read=32, seed=3)(5, range(8))
+    whole_later = Crops(files, 16, read=32, seed=3)
+    whole_later(4, range(8))
+    torch.testing.assert_close(whole_later(5, range(8)).content, whole.content)
+    second = Crops(files, 16, read=32, seed=3)(5, range(4, 8))  # another process
+    torch.testing.assert_close(second.content, whole.content[4:])
+    assert second.files == whole.files[4:]
+    assert not torch.equal(Crops(files, 16, read=32, seed=4)(5, range(8)).content, whole.content)
+
+
+def test_crops_are_pieces_of_their_picture(folder: Path):
+    ramp = torch.linspace(0, 1, 64).expand(1, 3, 64, 64)  # brighter to the right, a quarter per 16 px
+    nst.save_image(ramp, folder / "ramp.png")
+    crops = Crops([folder / "ramp.png"], 32, read=64, zoom=0.5)(0, range(40)).content
+    widths = (crops[:, 0, 0, -1] - crops[:, 0, 0, 0]).abs() * 63 / 31 * 32 / 63  # side of the crop in units of the picture
+    assert crops.shape == (40, 3, 32, 32) and widths.min() > 0.45 and widths.max() < 1.05 and widths.std() > 0.05
+    rising = crops[:, 0, 0, -1] > crops[:, 0, 0, 0]
+    assert 5 < int(rising.sum()) < 35  # some are flipped
+    torch.testing.assert_close(crops[:, :, 0], crops[:, :, -1], atol=0.02, rtol=0)
+
+
+def test_size_may_depend_on_the_step(folder: Path):
+    crops = Crops(picture_files(folder), lambda step: 16 if step < 9 else 24, read=32)
+    assert crops(8, range(2)).content.shape[-1] == 16 and crops(9, range(2)).content.shape[-1] == 24
+
+
+def test_colours_change_on_request_only(folder: Path):
+    plain, strong = (Crops(picture_files(folder), 16, read=32, colour=c)(0, range(4)).content for c in (0, 1))
+    assert not torch.allclose(plain, strong, atol=0.01) and strong.min() >= 0 and strong.max() <= 1
+
+
+def test_a_broken_picture_is_skipped_named_and_counted(folder: Path):
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8 not a picture")
+    crops = Crops(picture_files(folder), 16, read=32)
+    with pytest.warns(UserWarning, match=r"skipped \(1 so far\).*broken.jpg"):
+        batches = [crops(step, range(4)) for step in range(8)]
+    assert list(crops.skipped) == [str(folder / "broken.jpg")]
+    assert not any(Path(name).name == "broken.jpg" for batch in batches for name in batch.files)
+    fresh = Crops(picture_files(folder), 16, read=32)  # a run that resumes at step 7 draws the same pictures
+    with pytest.warns(UserWarning, match="broken.jpg"):
+        again = [fresh(step, range(4)) for step in (7, *range(7))][0]
+    torch.testing.assert_close(again.content, batches[7].content)
+
+
+def test_folders_without_pictures(tmp_path: Path):
+    with pytest.raises(ValueError, match="holds no pictures"):
+        picture_files(tmp_path)
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        picture_files(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="files is empty"):
+        Crops([])
+    with pytest.raises(ValueError, match="zoom=0"):
+        Crops(["a.png"], zoom=0)
+    (tmp_path / "only.png").write_bytes(b"broken")
+    with pytest.warns(UserWarning, match="only.png"), pytest.raises(ValueError, match="none of 100 pictures.*only.png"):
+        Crops([tmp_path / "only.png"], 16)(0, range(1))
+
+
+def test_pairs_draw_content_and_style(folder: Path):
+    files = picture_files(folder)
+    content, style = Crops(files, 16, read=32, seed=0), Crops(files, 16, read=32, seed=1)
+    batch = Pairs(content, style)(2, range(3))
+    torch.testing.assert_close(batch.content, content(2, range(3)).content)
+    torch.testing.assert_close(batch.style, style(2, range(3), salt=" style").content)
+    assert len(batch.files) == 6
+
+
+def test_pairs_of_one_seed_are_independent(tmp_path: Path):
+    """With 4 contents and 4 styles, 200 draws see all 16 pairs: they would see 4 if both drew alike."""
+    shades = [tmp_path / f"{k}.png" for k in range(8)]
+    for k, file in enumerate(shades):
+        nst.save_image(torch.full((3, 16, 16), k / 8), file)
+    batch = Pairs(Crops(shades[:4], 8, read=16), Crops(shades[4:], 8, read=16))(0, range(200))
+    assert len(set(zip(batch.files[:200], batch.files[200:], strict=True))) == 16
+
+
+def test_identity_tells_data_apart(folder: Path, tmp_path: Path):
+    files = picture_files(folder)
+    plain = {"size": 16, "read": 32, "zoom": 0.5, "colour": 0.0, "seed": 0}
+    one = Crops(files, **plain).identity
+    assert one == Crops(files, **plain).identity == json.loads(json.dumps(one))
+    moved = shutil.copytree(folder, tmp_path / "moved", ignore=lambda *_: ["moved"])
+    assert Crops(picture_files(moved), **plain).identity == one
+    others = [{"size": 24}, {"size": lambda step: 16 if step < 9 else 24}, {"read": 40}, {"zoom": 0.6}, {"colour": 1.0},
+              {"seed": 1}]  # fmt: skip
+    assert all(Crops(files, **{**plain, **other}).identity != one for other in others)
+    assert Crops(files[1:], **plain).identity != one != Crops(files[::-1], **plain).identity
+    pairs = Pairs(Crops(files, **plain), Crops(files, **plain)).identity
+    assert pairs == {"content": one, "style": one}
+
+
+def test_a_picture_painted_anew_is_read_anew_and_the_cache_goes_with_its_crops(folder: Path):
+    file = folder / "only.png"
+    crops = Crops([file], 8, read=8)
+    for shade in (0.2, 0.8):
+        nst.save_image(torch.full((3, 8, 8), shade), file)
+        os.utime(file, ns=(int(shade * 1e9), int(shade * 1e9)))
+        assert float(crops(0, range(1)).content.mean()) == pytest.approx(shade, abs=0.01)
+    held = weakref.ref(crops._picture(str(file), 8, os.stat(file).st_mtime_ns))
+    del crops
+    gc.collect()
+    assert held() is None
+
+
+def test_coco_is_checked_unpacked_and_kept(folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch):
+    """The real code path, on an archive of three pictures that a server on this machine hands out."""
+    served, cache = tmp_path_factory.mktemp("served"), tmp_path_factory.mktemp("cache")
+    (served / "set" / "val2017").mkdir(parents=True)
+    shutil.copytree(folder, served / "set" / "val2017", dirs_exist_ok=True)
+    archive = Path(shutil.make_archive(str(served / "val2017"), "zip", served / "set"))
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=served)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("NST_CACHE", str(cache))
+    here = Archive(f"http://127.0.0.1:{server.server_port}/val2017.zip", "0" * 32, "val2017", 3)
+    monkeypatch.setattr(datasets, "COCO", {"val2017": here})
+    monkeypatch.setattr(downloads, "PAUSE", 0)
+    with pytest.raises(ConnectionError, match="COCO val2017: could not be downloaded.*picture_files"):
+        coco_files("val2017")  # not the file that the digest promises
+    monkeypatch.setattr(datasets, "COCO", {"val2017": here._replace(md5=hashlib.md5(archive.read_bytes()).hexdigest())})
+    (cache / "coco" / "val2017").mkdir(parents=True)
+    shutil.copy(folder / "a.png", cache / "coco" / "val2017")  # half of it, as a kill in the middle of unpacking leaves it
+    assert [f.name for f in coco_files("val2017")] == ["a.png", "b.jpg", "c.PNG"]
+    server.shutdown()
+    server.server_close()
+    assert len(coco_files("val2017")) == 3  # from the cache
+    assert sorted(p.name for p in (cache / "coco").glob("[!.]*")) == ["val2017", "val2017.zip"]
+    with pytest.raises(ValueError, match="split='test': expected one of val2017"):
+        coco_files("test")
+
+
+def test_imagenette_without_a_network(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("NST_CACHE", str(tmp_path))
+
+    def refuse(*args, **kwargs):
+        raise OSError("no route to host")
+
+    monkeypatch.setattr("requests.get", refuse)
+    with pytest.raises(ConnectionError, match="Imagenette: could not be downloaded.*offline_files"):
+        imagenette_files()
+
+
+def test_offline_photographs_are_there():
+    assert len(offline_files()) == 5 and all(path.is_file() for path in offline_files())

@@ -1,0 +1,534 @@
+"""nst.training: exact resume after a kill, several processes, accumulation, and what happens when things go wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import pickle
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from processes import LAYOUTS, torchrun
+from safetensors.torch import load_file
+from torch import nn
+
+import nst
+from nst import training
+from nst.adain import AdaINLoss
+from nst.training import TrainingConfig, checkpoints, samples, train
+from nst.training.datasets import Batch, Crops, offline_files
+from nst.training.perceptual import PerceptualConfig, PerceptualLoss
+from nst.transformer_net import TransformerNet
+
+
+@pytest.fixture(autouse=True)
+def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests compare bit by bit with a twin on the CPU; tests/support/test_devices.py trains on the accelerator."""
+    monkeypatch.setenv("NST_DEVICE", "cpu")
+
+
+class Noise:
+    """Pictures that are a function of the step and the position: the smallest data set there is."""
+
+    def __call__(self, step: int, positions: range) -> Batch:
+        pictures = [torch.rand(3, 12, 12, generator=torch.Generator().manual_seed(1000 * step + p)) for p in positions]
+        return Batch(torch.stack(pictures), None, [f"noise {step} {p}" for p in positions])
+
+
+def to_grey(net: nn.Module, encoder: nn.Module, batch: Batch, step: int) -> dict[str, torch.Tensor]:
+    output = net(batch.content)
+    return {"grey": (output - batch.content.mean(1, keepdim=True)).square().mean(), "small": 1e-3 * output.square().mean()}
+
+
+def small(**changes) -> TrainingConfig:
+    return TrainingConfig(**{"steps": 8, "batch_size": 2, "save_every": 3, "precision": "no", "warmup": 2, **changes})
+
+
+def net() -> TransformerNet:
+    torch.manual_seed(7)
+    return TransformerNet(2)
+
+
+def run(config: TrainingConfig, **others) -> tuple[list[dict[str, float]], TransformerNet]:
+    model = net()
+    return train(model, nn.Identity(), to_grey, Noise(), config, **others), model
+
+
+def test_it_learns_and_tells():
+    seen = []
+    trace, model = run(small(steps=60, learning_rate=1e-2), callback=lambda step, parts, model: seen.append((step, parts)))
+    assert [step for step, _ in seen] == list(range(1, 61)) and [parts for _, parts in seen] == trace
+    assert list(trace[0]) == ["grey", "small"] and trace[-1]["grey"] < 0.5 * trace[0]["grey"]
+    assert not model.training and type(model.forward(torch.rand(1, 3, 12, 12))) is torch.Tensor
+
+
+def test_the_same_seed_gives_the_same_run():
+    (first, a), (second, b) = run(small()), run(small())
+    assert first == second and all(torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
+
+
+def test_learning_rate():
+    config = small(steps=100, learning_rate=2.0, warmup=10, hold=0.6)
+    assert config.learning_rate_at(0) == pytest.approx(0.2) and config.learning_rate_at(9) == pytest.approx(2.0)
+    assert config.learning_rate_at(60) == pytest.approx(2.0)
+    assert config.learning_rate_at(80) == pytest.approx(2.0 * (0.02 + 0.98 * 0.5))  # half way down half a cosine
+    assert config.learning_rate_at(100) == pytest.approx(0.04)
+    fall = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (0.7 - 0.6) / 0.4))
+    assert config.learning_rate_at(70) == pytest.approx(2 * fall, rel=1e-14)  # in double precision
+
+
+def test_the_first_steps_are_adams():
+    """Against torch's Adam driven by hand."""
+    trace, model = run(small(steps=3, clip=1e9))
+    other, data, config = net().to(memory_format=torch.channels_last), Noise(), small(steps=3)
+    optimizer = torch.optim.Adam(other.parameters())
+    for step in range(3):
+        optimizer.param_groups[0]["lr"] = config.learning_rate_at(step)
+        parts = to_grey(other, None, data(step, range(2)), step)
+        optimizer.zero_grad()
+        sum(parts.values()).backward()
+        optimizer.step()
+        assert trace[step]["grey"] == pytest.approx(float(parts["grey"].detach()), rel=1e-5)
+    for a, b in zip(model.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_accumulating_is_a_larger_batch():
+    twice, _ = run(small(steps=2, batch_size=2, accumulate=2))
+    once, _ = run(small(steps=2, batch_size=4))
+    assert [t["grey"] for t in twice] == pytest.approx([t["grey"] for t in once], rel=1e-5)
+
+
+def test_half_precision_and_back():
+    encoder = nst.VGG19.load("lite")
+    before = encoder(torch.rand(1, 3, 32, 32), ["relu1_1"])["relu1_1"].dtype
+    trace = train(net(), encoder, to_grey, Noise(), small(precision="bf16"))
+    full, _ = run(small())  # another precision in the same process
+    assert trace[0]["grey"] == pytest.approx(full[0]["grey"], rel=0.05) and trace[0] != full[0]
+    assert encoder(torch.rand(1, 3, 32, 32), ["relu1_1"])["relu1_1"].dtype == before == torch.float32
+    assert encoder.forward.__func__ is nst.VGG19.forward  # nothing is left wrapped around it
+
+
+def to_features(net: nn.Module, encoder: nn.Module, batch: Batch, step: int) -> dict[str, torch.Tensor]:
+    return {"features": encoder(net(batch.content), ["relu1_2"])["relu1_2"].square().mean()}
+
+
+def test_a_second_run_has_the_precision_of_the_first(tmp_path: Path):
+    """Accelerate marks what it has prepared, and passes over it the next time."""
+    encoder, config = nst.VGG19.load("lite"), small(precision="bf16", steps=3)
+    first, second = (train(net(), encoder, to_features, Noise(), config) for _ in range(2))
+    assert first == second != train(net(), encoder, to_features, Noise(), small(steps=3))
+    model = net()
+    for k in range(2):  # the same model twice, from the same weights
+        model.load_state_dict(net().state_dict())
+        assert train(model, encoder, to_features, Noise(), config, tmp_path / f"run{k}") == first
+    with pytest.raises(ValueError, match="another learning_rate"):
+        train(net(), encoder, to_features, Noise(), small(precision="bf16", steps=3, learning_rate=0.5), tmp_path / "run0")
+    assert encoder.forward.__func__ is nst.VGG19.forward  # also after a run that was refused
+
+
+def test_float16_scales_its_gradients_and_resumes(tmp_path: Path):
+    try:
+        whole, _ = run(small(precision="fp16", steps=60, learning_rate=1e-2, save_every=25))
+    except ValueError as error:  # older Accelerates have float16 on a GPU only, and say so
+        pytest.skip(str(error))
+    assert whole[-1]["grey"] < 0.7 * whole[0]["grey"]
+
+    def stop(step, parts, model):
+        if step == 40:
+            raise KeyboardInterrupt
+
+    config = small(precision="fp16", steps=60, learning_rate=1e-2, save_every=25)
+    with pytest.raises(KeyboardInterrupt):
+        run(config, folder=tmp_path, callback=stop)
+    assert run(config, folder=tmp_path)[0] == whole  # the scale of the gradients is part of the checkpoint
+
+
+def test_samples_are_pictures_of_the_steps(tmp_path: Path):
+    pictures = [torch.rand(1, 3, 16, 20), torch.rand(1, 3, 16, 12)]
+    trace, model = run(small(), callback=samples(tmp_path / "seen", pictures, every=4))
+    assert [p.name for p in sorted((tmp_path / "seen").iterdir())] == ["sample_000004.png", "sample_000008.png"]
+    shown = nst.load_image(tmp_path / "seen" / "sample_000008.png")
+    torch.testing.assert_close(shown, torch.cat([model.stylize(p) for p in pictures], -1), atol=0.004, rtol=0)
+    assert trace == run(small())[0]  # looking changes nothing
+
+
+def test_a_callback_may_leave_the_model_in_eval_mode():
+    """Batch norm would freeze its statistics for the rest of the run."""
+
+    def look(step, parts, model):
+        model.eval()
+
+    models = []
+    for callback in (None, look):
+        torch.manual_seed(7)
+        models.append(TransformerNet(2, norm="batch"))
+        train(models[-1], nn.Identity(), to_grey, Noise(), small(), callback=callback)
+    assert all(torch.equal(a, b) for a, b in zip(*(m.state_dict().values() for m in models), strict=True))
+
+
+def test_the_paper_variant_learns():
+    torch.manual_seed(7)
+    model = TransformerNet(2, norm="batch", upsampling="transposed")
+    trace = train(model, nn.Identity(), to_grey, Noise(), small(steps=60, learning_rate=1e-2))
+    assert trace[-1]["grey"] < 0.5 * trace[0]["grey"]
+
+
+def test_the_callers_things_stay_as_they_are():
+    """The encoder, the random numbers, and Accelerate's state, which belongs to the whole process."""
+    encoder = nst.VGG19.load("lite").requires_grad_().train()
+    mine, models = Accelerator(mixed_precision="bf16", cpu=True), [net(), net()]
+    try:
+        nst.seed(1)
+        expected = torch.rand(3)
+        nst.seed(1)
+        train(models[0], encoder, to_features, Noise(), small(steps=2))
+        train(models[1], nn.Identity(), to_grey, Noise(), small(steps=1))
+        assert torch.equal(torch.rand(3), expected)
+        assert encoder.training and all(p.requires_grad for p in encoder.parameters())
+        assert mine.mixed_precision == "bf16" and mine.device.type == "cpu" and mine.num_processes == 1
+    finally:
+        AcceleratorState._reset_state(reset_partial_state=True)
+
+
+def test_the_device_is_the_one_that_was_asked_for(monkeypatch: pytest.MonkeyPatch):
+    """NST_DEVICE=cuda:1 trains there, not on cuda:0; here "meta" stands for it, which every machine has."""
+    monkeypatch.setenv("NST_DEVICE", "meta")
+    monkeypatch.setattr(training, "device", lambda: torch.device("meta"))
+    with training._accelerator(small(), None) as (accelerator, _):
+        assert accelerator.device == torch.device("meta")
+    assert "ACCELERATE_TORCH_DEVICE" not in os.environ
+    monkeypatch.undo()
+    assert len(run(small(steps=1))[0]) == 1  # and the next run is on the CPU again
+
+
+def test_no_bfloat16_where_accelerate_has_none(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(training, "is_bf16_available", lambda: False)
+    monkeypatch.setattr(training.time, "perf_counter", lambda: pytest.fail("probed all the same"))
+    assert training._precision("auto") == "no" and training._precision("bf16") == "bf16"
+
+
+def test_which_pictures_a_step_asks_for():
+    asked = []
+
+    def data(step: int, positions: range) -> Batch:
+        asked.append((step, positions))
+        return Noise()(step, positions)
+
+    train(net(), nn.Identity(), to_grey, data, small(steps=2, batch_size=2, accumulate=2))
+    assert asked == [(0, range(2)), (0, range(2, 4)), (1, range(2)), (1, range(2, 4))]
+
+
+# --- checkpoints ------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_goes_on_from_its_checkpoint(tmp_path: Path):
+    whole, finished = run(small())
+
+    class Enough(Exception):
+        pass
+
+    def stop(step, parts, model):
+        if step == 5:
+            raise Enough
+
+    with pytest.raises(Enough):
+        run(small(), folder=tmp_path, callback=stop)
+    assert [p.name for p in tmp_path.iterdir()] == ["step_000003"]
+    resumed, model = run(small(), folder=tmp_path)
+    assert resumed == whole and all(torch.equal(a, b) for a, b in zip(model.parameters(), finished.parameters(), strict=True))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["step_000006", "step_000008"]  # `keep` is two
+    again, _ = run(small(), folder=tmp_path)  # nothing is left to do
+    assert again == whole
+
+
+def restless(net: nn.Module, encoder: nn.Module, batch: Batch, step: int) -> dict[str, torch.Tensor]:
+    """A loss that throws dice."""
+    return {"grey": (net(batch.content + 0.1 * torch.randn_like(batch.content)) - torch.rand(1)).square().mean()}
+
+
+def test_random_numbers_are_resumed_too(tmp_path: Path):
+    def broken_off(step, parts, model):
+        if step == 4:
+            raise KeyboardInterrupt
+
+    whole = train(net(), nn.Identity(), restless, Noise(), small())
+    with pytest.raises(KeyboardInterrupt):
+        train(net(), nn.Identity(), restless, Noise(), small(), tmp_path, broken_off)
+    torch.rand(3)
+    assert train(net(), nn.Identity(), restless, Noise(), small(), tmp_path) == whole
+
+
+def test_a_checkpoint_holds_the_model_and_not_the_encoder(tmp_path: Path):
+    train(net(), nst.VGG19.load("lite"), to_grey, Noise(), small(steps=3), tmp_path)
+    names = {p.name for p in (tmp_path / "step_000003").iterdir()}
+    assert {"model.safetensors", "optimizer.bin", "run.json"} <= names and "model_1.safetensors" not in names
+    assert load_file(tmp_path / "step_000003" / "model.safetensors").keys() == net().state_dict().keys()
+
+
+class Bomb:
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __reduce__(self):
+        return (Path.touch, (self.path,))
+
+
+@pytest.mark.parametrize("file", ["optimizer.bin", "random_states_0.pkl"])
+def test_nothing_in_a_checkpoint_is_executed(tmp_path: Path, file: str):
+    run(small(steps=3), folder=tmp_path / "run")
+    (tmp_path / "run" / "step_000003" / file).write_bytes(pickle.dumps({"state": Bomb(tmp_path / "exploded")}))
+    with contextlib.suppress(ValueError):
+        run(small(steps=3), folder=tmp_path / "run")
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_auto_is_decided_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A probe that comes out otherwise the second time must not change the numbers of a resumed run."""
+    monkeypatch.setattr(training, "_precision", lambda wanted: "bf16" if wanted == "auto" else wanted)
+    first, _ = run(small(steps=3, precision="auto"), folder=tmp_path)
+    assert json.loads((tmp_path / "step_000003" / "run.json").read_text())["config"]["precision"] == "bf16"
+    monkeypatch.setattr(training, "_precision", lambda wanted: "no" if wanted == "auto" else wanted)
+    assert run(small(steps=3, precision="auto"), folder=tmp_path)[0] == first
+
+
+def test_another_loss_is_another_run(tmp_path: Path):
+    """Who changes the style weight and starts again must not be handed the finished run of before."""
+    encoder, style = nst.VGG19.load("lite"), nst.assets.picture("cut_paper", 64)
+    data, config = Crops(offline_files(), 32, read=40), small(steps=3)
+    train(net(), encoder, PerceptualLoss(PerceptualConfig.default(), encoder, style), data, config, tmp_path)
+    again = train(net(), encoder, PerceptualLoss(PerceptualConfig.default(), encoder, style), data, config, tmp_path)
+    assert len(again) == 3
+    for loss in (PerceptualLoss(PerceptualConfig.default(style_weight=2.0), encoder, style),
+                 PerceptualLoss(PerceptualConfig.default(), encoder, style.flip(-1))):  # fmt: skip
+        with pytest.raises(ValueError, match="step_000003: was trained with another (loss|style)"):
+            train(net(), encoder, loss, data, config, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("loss", "data", "other"),
+    [
+        (AdaINLoss(0.01), Noise(), "loss"),  # the same kind, another weight
+        (AdaINLoss(10, content_weights={"relu3_1": 1.0}), Noise(), "loss"),
+        (to_grey, Noise(), "loss"),
+        (AdaINLoss(10), Crops(offline_files(), 32, read=40), "data"),
+    ],
+)
+def test_the_loss_and_the_data_make_the_run(tmp_path: Path, loss, data, other: str):
+    """Asked both ways: also a loss that says nothing of itself is not the one of before."""
+    encoder, style = nst.VGG19.load("lite"), Crops(offline_files(), 32, read=40, seed=1)
+
+    class Both:  # the noise has no styles
+        identity = getattr(data, "identity", "noise")
+
+        def __call__(self, step, positions):
+            batch = data(step, positions)
+            size = batch.content.shape[-1]
+            return Batch(torch.nn.functional.interpolate(batch.content, size=max(size, 32)), style(step, positions).content, [])
+
+    class Noisy(Both):
+        identity = "noise"
+
+        def __call__(self, step, positions):
+            return Batch(style(step, positions).content, style(step, positions).content, [])
+
+    class Whatever(nn.Conv2d):
+        def forward(self, x):
+            return super().forward(torch.nn.functional.interpolate(x, size=32))
+
+    torch.manual_seed(0)
+    config, model = small(steps=2), Whatever(128, 3, 1)
+    assert len(train(model, encoder, AdaINLoss(10), Noisy(), config, tmp_path)) == 2
+    assert len(train(model, encoder, AdaINLoss(10), Noisy(), config, tmp_path)) == 2  # the same run goes on
+    with pytest.raises(ValueError, match=f"step_000002: was trained with another {other}[;]"):
+        train(model, encoder, loss, Both(), config, tmp_path)
+
+
+def test_million_steps_are_seen(tmp_path: Path):
+    for step in ("step_999750", "step_1000000", "writing_step_1000250"):
+        (tmp_path / step).mkdir()
+    assert checkpoints.latest(tmp_path).name == "step_1000000"
+    assert [path.name for path in checkpoints.steps_in(tmp_path)] == ["step_999750", "step_1000000"]
+
+
+def test_half_a_checkpoint_is_never_used(tmp_path: Path):
+    run(small(steps=3), folder=tmp_path)
+    (tmp_path / "step_000003").rename(tmp_path / "writing_step_000003")  # as a kill in the middle of writing leaves it
+    trace, _ = run(small(steps=3), folder=tmp_path)
+    assert len(trace) == 3 and (tmp_path / "step_000003").is_dir()
+
+
+def test_checkpoints_of_another_run_are_refused(tmp_path: Path):
+    run(small(steps=3), folder=tmp_path)
+    with pytest.raises(ValueError, match="step_000003: was trained with another learning_rate, seed"):
+        run(small(steps=3, learning_rate=0.5, seed=1), folder=tmp_path)
+    run(small(steps=3, save_every=1, keep=5), folder=tmp_path)  # these change nothing that is learned
+    with pytest.raises(ValueError, match="step_000003: is not a checkpoint of this model"):
+        train(TransformerNet(3), nn.Identity(), to_grey, Noise(), small(steps=3), tmp_path)
+
+
+def test_another_encoder_is_another_run(tmp_path: Path):
+    lite = nst.VGG19.load("lite")
+    train(net(), lite, to_grey, Noise(), small(steps=3), tmp_path)
+    with pytest.raises(ValueError, match="step_000003: was trained with another encoder"):
+        train(net(), nst.VGG19(), to_grey, Noise(), small(steps=3), tmp_path)
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "optimizer.bin", "run.json"])
+def test_a_broken_checkpoint_is_named(tmp_path: Path, file: str):
+    run(small(steps=3), folder=tmp_path)
+    broken = tmp_path / "step_000003" / file
+    broken.write_bytes(broken.read_bytes()[:40])
+    with pytest.raises(ValueError, match="step_000003: is not a checkpoint of this model"):
+        run(small(steps=3), folder=tmp_path)
+
+
+# --- trouble ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path):
+    def breaks(net, encoder, batch, step):
+        return {"grey": net(batch.content).mean() * (float("nan") if step == 4 else 1.0)}
+
+    with pytest.raises(FloatingPointError, match=r"step 5: .*\(grey nan\); its pictures: noise 4 0, noise 4 1; .*step_000003"):
+        train(net(), nn.Identity(), breaks, Noise(), small(), tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["step_000003"]
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_pictures_that_are_not_finite_stop_the_run(tmp_path: Path, number: float):
+    """Also where the loss does not notice."""
+
+    class Broken(Noise):
+        def __call__(self, step: int, positions: range) -> Batch:
+            batch = super().__call__(step, positions)
+            batch.content[-1, 0, 3, 4] = number if step == 4 else 0
+            return batch
+
+    def blind(net, encoder, batch, step):
+        return to_grey(net, encoder, batch._replace(content=batch.content.nan_to_num(posinf=0)), step)
+
+    with pytest.raises(FloatingPointError, match="^step 5: its pictures are not finite; its pictures: noise 4 0, .*step_000003$"):
+        train(net(), nn.Identity(), blind, Broken(), small(), tmp_path)
+
+
+def test_weights_that_are_not_finite_stop_the_run(tmp_path: Path):
+    """Spoilt between two steps, they are noticed in the next one, and never saved."""
+
+    def spoil(step, parts, model):
+        if step == 4:
+            next(model.parameters()).data[0, 0, 0, 0] = float("inf")
+
+    said = r"^step 5: the weights are not finite \(model\.0\.block\.1\.weight\); .*step_000003$"
+    with pytest.raises(FloatingPointError, match=said):
+        run(small(), folder=tmp_path, callback=spoil)
+    assert len(run(small(), folder=tmp_path)[0]) == 8  # from the last good checkpoint
+
+
+def test_a_gradient_that_is_not_finite_changes_nothing():
+    """A flat crop through a chain of norm layers can do it, with a loss that looks innocent."""
+
+    class Steep(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx, gradient):
+            return gradient * float("inf")
+
+    def steep(net, encoder, batch, step):
+        parts = to_grey(net, encoder, batch, step)
+        return {k: Steep.apply(v) for k, v in parts.items()} if step == 1 else parts
+
+    before = []
+    model = net()
+    train(model, nn.Identity(), steep, Noise(), small(steps=2),
+          callback=lambda step, parts, model: before.append([p.detach().clone() for p in model.parameters()]))  # fmt: skip
+    assert all(torch.equal(a, b) for a, b in zip(*before, strict=True))
+
+
+@pytest.mark.parametrize(("changes", "said"), [({"steps": 0}, "steps=0"), ({"batch_size": 1.5}, "batch_size=1.5"),
+                                               ({"precision": "fp8"}, "precision='fp8'"), ({"learning_rate": 0}, "learning_rate=0"),
+                                               ({"clip": float("nan")}, "clip=nan"), ({"hold": 1.5}, "hold=1.5"),
+                                               ({"warmup": -1}, "warmup=-1")])  # fmt: skip
+def test_bad_configurations(changes: dict, said: str):
+    with pytest.raises(ValueError, match=said):
+        small(**changes)
+
+
+# --- several processes ------------------------------------------------------------------------------------------------------------
+
+TWO = """
+    import sys
+    sys.path.insert(0, {tests!r})
+    from training.test_loop import *
+    model, gradients = net(), {{}}
+    torch.optim.Adam.step, step = (lambda self, *a, **k: (note(), step(self, *a, **k))[1]), torch.optim.Adam.step
+    def note():
+        gradients.update({{n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}})
+    trace = train(model, nn.Identity(), to_grey, Noise(), small(steps=1, batch_size={batch}, clip=1e9))
+    rank = os.environ.get("RANK", "0")
+    torch.save({{"gradients": gradients, "weights": model.state_dict(), "trace": trace}}, {folder!r} + "/{name}" + rank + ".pt")
+"""
+
+
+def program(folder: Path, name: str, batch: int) -> Path:
+    """One step of training, whose gradients, weights and losses each process writes to `folder`/name<rank>.pt."""
+    file = folder / f"{name}.py"
+    text = TWO.format(tests=str(Path(__file__).parents[1]), batch=batch, folder=str(folder), name=name)
+    file.write_text(textwrap.dedent(text))
+    return file
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("machines", "each"), LAYOUTS)
+def test_two_processes_are_one_with_twice_the_batch(tmp_path: Path, machines: int, each: int):
+    subprocess.run([sys.executable, program(tmp_path, "one", batch=4)], check=True, timeout=300)
+    torchrun([program(tmp_path, "two", batch=2)], machines, each)
+    found = {name: torch.load(tmp_path / f"{name}.pt", weights_only=True) for name in ("one0", "two0", "two1")}
+    assert len(found["one0"]["gradients"]) == len(list(net().parameters()))
+    for name, alone in found["one0"]["gradients"].items():
+        if name.endswith("block.1.bias") and not name.startswith("model.10"):
+            continue  # a norm layer follows and takes every constant out: its gradient is zero but for rounding
+        together = found["two0"]["gradients"][name]
+        assert (together - alone).norm() <= 1e-5 * alone.norm(), name
+    assert all(torch.equal(a, found["two1"]["weights"][k]) for k, a in found["two0"]["weights"].items())
+    assert found["two0"]["trace"][0]["grey"] == pytest.approx(found["one0"]["trace"][0]["grey"], rel=1e-5)
+
+
+RESUMED = """
+    import sys
+    sys.path.insert(0, {tests!r})
+    from training.test_loop import *
+    trace, _ = run(small(), folder=sys.argv[1] + os.environ["MACHINE"] * ("apart" in sys.argv))
+    print(json.dumps([losses["grey"] for losses in trace]))
+"""
+
+
+@pytest.mark.slow
+def test_several_machines_share_a_folder(tmp_path: Path):
+    """Both go on from its last checkpoint; with a folder each, one would go on and one begin, so they say no at once."""
+    file, folder = tmp_path / "program.py", tmp_path / "shared"
+    file.write_text(textwrap.dedent(RESUMED.format(tests=str(Path(__file__).parents[1]))))
+    whole = torchrun([file, folder], 2, 1).splitlines()
+    (folder / "step_000008").rename(tmp_path / "aside")
+    assert [path.name for path in folder.iterdir()] == ["step_000006"]
+    resumed = torchrun([file, folder], 2, 1).splitlines()
+    assert len({*whole, *resumed}) == 1 and len(json.loads(whole[0])) == 8
+    with pytest.raises(RuntimeError, match="not one folder that every process sees"):
+        torchrun([file, tmp_path / "own", "apart"], 2, 1)
+
+
+def test_run_json_says_what_the_run_was(tmp_path: Path):
+    trace, _ = run(small(steps=3), folder=tmp_path)
+    run_file = json.loads((tmp_path / "step_000003" / "run.json").read_text())
+    assert run_file["trace"] == trace and run_file["config"]["learning_rate"] == 1e-3

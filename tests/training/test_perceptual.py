@@ -1,0 +1,106 @@
+"""nst.training.perceptual against Gatys' objective, and its recipes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from torch import nn
+
+import nst
+from nst.gatys import Objective
+from nst.training.datasets import Batch
+from nst.training.perceptual import PerceptualConfig, PerceptualLoss
+
+
+@pytest.fixture(scope="module")
+def encoder() -> nst.VGG19:
+    return nst.VGG19.load("lite")
+
+
+@pytest.mark.parametrize("recipe", ["default", "johnson_paper", "johnson_code", "pytorch_examples"])
+def test_it_is_gatys_loss_of_the_output(recipe: str, encoder: nst.VGG19):
+    """For one picture, the network's loss is what Gatys' objective says of its output, part by part."""
+    config = getattr(PerceptualConfig, recipe)(range_weight=0.0, style_warmup=0)
+    style, photo = nst.assets.picture("cut_paper", 256), torch.rand(1, 3, 64, 64)
+    net = nn.Conv2d(3, 3, 1)
+    gatys = nst.GatysConfig(**{k: v for k, v in vars(config).items() if k not in ("range_weight", "style_warmup", "network")})
+    expected = Objective(gatys, encoder, photo, style)(net(photo))
+    parts = PerceptualLoss(config, encoder, style)(net, encoder, Batch(photo, None, []), 0)
+    for name, value in parts.items():
+        torch.testing.assert_close(value, expected[name], rtol=1e-4, atol=1e-9)
+
+
+def test_published_numbers():
+    assert PerceptualConfig.johnson_paper().content_layers == ("relu2_2",)
+    assert PerceptualConfig.johnson_code().content_layers == ("relu3_3",) and PerceptualConfig.johnson_code().style_weight == 5
+    recipe = PerceptualConfig.pytorch_examples()
+    assert (recipe.content_weight, recipe.style_weight, recipe.tv_weight) == (1e5, 1e10, 0)
+    assert recipe.style_layers == ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
+    assert PerceptualConfig.default(style_weight=3.0).style_weight == 3.0
+
+
+def test_style_is_warmed_up(encoder: nst.VGG19):
+    loss = PerceptualLoss(PerceptualConfig.default(style_warmup=10), encoder, nst.assets.picture("cut_paper", 256))
+    batch = Batch(torch.rand(1, 3, 48, 48), None, [])
+    parts = [loss(nn.Identity(), encoder, batch, step) for step in (0, 4, 9, 99)]
+    last = float(parts[3]["style"])
+    assert [float(p["style"]) / last for p in parts] == pytest.approx([0.1, 0.5, 1.0, 1.0], rel=1e-5)
+    assert all(float(p["content"]) == 0 for p in parts)
+
+
+def test_leaving_the_range_costs(encoder: nst.VGG19):
+    loss = PerceptualLoss(PerceptualConfig.default(range_weight=4.0), encoder, nst.assets.picture("cut_paper", 256))
+    batch = Batch(torch.full((1, 3, 32, 32), 1.5), None, [])
+    assert float(loss(nn.Identity(), encoder, batch, 0)["range"]) == pytest.approx(4 * 0.25)
+
+
+def test_the_style_has_one_size(encoder: nst.VGG19):
+    """Its strokes are as large as at 256 px, however large the file is."""
+    small, large = (PerceptualLoss(PerceptualConfig.default(), encoder, nst.assets.picture("rose_window", n)) for n in (256, 512))
+    for layer, gram in small.grams.items():
+        assert float((gram - large.grams[layer]).norm() / gram.norm()) < 0.07  # unscaled, at 512 px, it is 0.27 to 0.70
+
+
+@pytest.mark.parametrize(("style", "said"), [(torch.rand(1, 3, 20, 200), "style: .*at least 64 px"),
+                                             (torch.rand(2, 3, 80, 80), "style: expected one picture")])  # fmt: skip
+def test_bad_styles(style: torch.Tensor, said: str, encoder: nst.VGG19):
+    with pytest.raises(ValueError, match=said):
+        PerceptualLoss(PerceptualConfig.default(), encoder, style)
+
+
+def test_no_gradient_reaches_the_encoder_or_the_target(encoder: nst.VGG19):
+    thawed = nst.VGG19.load("lite").requires_grad_()
+    loss = PerceptualLoss(PerceptualConfig.default(), thawed, nst.assets.picture("cut_paper", 64))
+    assert not any(gram.requires_grad for gram in loss.grams.values())
+    batch = Batch(torch.rand(2, 3, 32, 32), None, [])
+    net = nn.Conv2d(3, 3, 1)
+    sum(loss(net, encoder, batch, 0).values()).backward()
+    assert net.weight.grad.abs().sum() > 0 and all(p.grad is None for p in encoder.parameters())
+
+
+def test_a_batch_costs_the_mean_of_its_pictures(encoder: nst.VGG19):
+    recipe = PerceptualConfig.default(content_form="relative", tv_weight=0.0)
+    loss = PerceptualLoss(recipe, encoder, nst.assets.picture("cut_paper", 64))
+    pictures, net = torch.rand(3, 3, 32, 32) * torch.tensor([0.2, 0.6, 1.0]).view(3, 1, 1, 1), nn.Conv2d(3, 3, 1)
+    whole = loss(net, encoder, Batch(pictures, None, []), 999)
+    singles = [loss(net, encoder, Batch(x[None], None, []), 999) for x in pictures]
+    for name, value in whole.items():
+        torch.testing.assert_close(value, sum(part[name] for part in singles) / 3, rtol=1e-4, atol=1e-7)
+
+
+def test_identity_tells_runs_apart(encoder: nst.VGG19):
+    style = nst.assets.picture("cut_paper", 64)
+    one, same = (PerceptualLoss(PerceptualConfig.default(), encoder, style).identity for _ in range(2))
+    assert one == same and json.loads(json.dumps(one))["loss"]["tv_weight"] == PerceptualConfig.default().tv_weight
+    assert PerceptualLoss(PerceptualConfig.default(), encoder, style.flip(-1)).identity["style"] != one["style"]
+
+
+@pytest.mark.parametrize(("changes", "said"), [
+    ({"content_form": "l1"}, "content_form='l1'"), ({"style_weight": -1.0}, "style_weight=-1.0"),
+    ({"tv_weight": float("nan")}, "tv_weight=nan"), ({"style_layer_weights": (1.0,)}, "one weight for each of the 5 layers, got 1"),
+])  # fmt: skip
+def test_bad_recipes(changes: dict, said: str):
+    with pytest.raises(ValueError, match=said):
+        PerceptualConfig.default(**changes)
