@@ -4,6 +4,7 @@ from . import (
     arguments,
     article,
     assets,
+    brush,
     checkpoints,
     checks,
     colour,

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from nst import losses, networks, tiles
 from nst.arguments import check_share
+from nst.brush import check_brush, with_styles
 from nst.controls import StyleMix, in_colours
 from nst.covariance import transport
 from nst.decoders import Decoder, padded
@@ -57,13 +58,15 @@ def adaptive_instance_norm(content_features: Tensor, style_features: Tensor, mas
     return style_std * (content_features - mean) / std + style_mean
 
 
-def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float = 1.0, style_weights: Sequence[float] | None = None,
-            masks: Sequence[Tensor] | None = None, preserve_color: bool | str = False, palette: bool = True,
-            tile: int | None = None, encoder: VGG19 | None = None, decoder: Decoder | None = None) -> Tensor:  # fmt: skip
+def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float = 1.0, brush: int = 1,
+            style_weights: Sequence[float] | None = None, masks: Sequence[Tensor] | None = None,
+            preserve_color: bool | str = False, palette: bool = True, tile: int | None = None, encoder: VGG19 | None = None,
+            decoder: Decoder | None = None) -> Tensor:  # fmt: skip
     """Paint `content` (B, 3, H, W) in the manner of `style` (1, 3, H', W'): the content's size, both RGB in [0, 1].
 
     style:   a picture, or a list of them, mixed by `style_weights` (equal if None) or each within its mask of `masks` (1, 1, H, W).
     alpha:   0 gives the content's reconstruction, 1 the whole style; it blends the features before they are decoded (section 7.3).
+    brush:   1, 2 or 4 times the size of the strokes, see `brush.coarse_to_fine`; 2 takes a third more time.
     preserve_color: see `controls.in_colours`.
     palette: what the decoder paints gets the mean and covariance of the style's pixels (`covariance.transport`), alpha of the way.
     tile:    side in pixels of the squares in which a large picture is computed, see `tiles.side_for`; the result is the same.
@@ -73,6 +76,7 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float =
     of another layer or encoder.
     """
     check_share("alpha", alpha)
+    check_brush(brush)
     tiles.check_tile(tile)
     mix = StyleMix.of(check_picture(content, "content"), style, style_weights, masks)
     encoder, decoders = networks.default(encoder, {"adain": decoder})
@@ -80,13 +84,17 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float =
 
     @torch.no_grad()
     def paint(content: Tensor, mix: StyleMix) -> Tensor:
-        picture = padded(content)
-        side = tiles.side_for(tile, picture) or max(picture.shape[-2:])
-        features = tiles.encode(encoder, picture, LAYER, side)  # (B, C, H/8, W/8)
-        styles = [encoder(padded(picture), [LAYER])[LAYER] for picture in mix.styles]
-        features.lerp_(mix.blend(features, styles, adaptive_instance_norm), alpha)
-        made = tiles.decode(decoder, features, side)
-        return made.lerp_(mix.blend(made, mix.styles, transport), alpha) if palette else made
+        styles = [encoder(padded(picture), [LAYER])[LAYER] for picture in mix.styles]  # once for all passes
+
+        def once(content: Tensor, mix: StyleMix) -> Tensor:
+            picture = padded(content)
+            side = tiles.side_for(tile, picture) or max(picture.shape[-2:])
+            features = tiles.encode(encoder, picture, LAYER, side)  # (B, C, H/8, W/8)
+            features.lerp_(mix.blend(features, styles, adaptive_instance_norm), alpha)
+            made = tiles.decode(decoder, features, side)
+            return made.lerp_(mix.blend(made, mix.styles, transport), alpha) if palette else made
+
+        return with_styles(once, content, mix, brush, alpha)
 
     return in_colours(paint, content, mix, preserve_color, networks.device_of(encoder))
 

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from nst import networks, tiles
 from nst.arguments import check_choice, check_share, check_whole, is_whole
+from nst.brush import check_brush, with_styles
 from nst.controls import StyleMix, in_colours
 from nst.covariance import TRANSFORMS, fitted, fitted_map, mean_and_covariance, power_of
 from nst.decoders import LAYERS, Decoder, padded
@@ -48,14 +49,16 @@ def whiten_and_colour(content_features: Tensor, style_features: Tensor, mask: Te
     return fitted(content_features, style_features, mask, "wct")
 
 
-def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float = 1.0, style_weights: Sequence[float] | None = None,
-            masks: Sequence[Tensor] | None = None, preserve_color: bool | str = False, levels: Sequence[int] = DEFAULT,
-            transform: str = "transport", tile: int | None = None, encoder: VGG19 | None = None,
+def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float = 1.0, brush: int = 1,
+            style_weights: Sequence[float] | None = None, masks: Sequence[Tensor] | None = None,
+            preserve_color: bool | str = False, levels: Sequence[int] = DEFAULT, transform: str = "transport",
+            tile: int | None = None, encoder: VGG19 | None = None,
             decoders: Mapping[int, Decoder] | None = None) -> Tensor:  # fmt: skip
     """Paint `content` (B, 3, H, W) in the manner of `style` (1, 3, H', W'): the content's size, both RGB in [0, 1].
 
     style:   a picture, or a list of them, mixed by `style_weights` (equal if None) or each within its mask of `masks` (1, 1, H, W).
     alpha:   at each level, 0 gives the reconstruction, 1 the whole style (section 3.3, eq. 4).
+    brush:   1, 2 or 4 times the size of the strokes, see `brush.coarse_to_fine`; 2 takes a third more time.
     preserve_color: see `controls.in_colours`.
     levels:  the layers relu5_1 … relu1_1 in the order in which they are matched; each level reads the last one's picture.
     transform: "wct" whitens and colours; "transport" keeps more of the photograph, see `covariance.transport`.
@@ -67,6 +70,7 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float =
     that do not fit, a decoder of another layer or encoder.
     """
     check_share("alpha", alpha)
+    check_brush(brush)
     check_choice("transform", transform, TRANSFORMS)
     tiles.check_tile(tile)
     mix = StyleMix.of(check_picture(content, "content"), style, style_weights, masks)
@@ -75,20 +79,28 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float =
 
     @torch.no_grad()
     def paint(content: Tensor, mix: StyleMix) -> Tensor:
-        x, layers = padded(content), {level: LAYERS[level - 1] for level in levels}
-        side = tiles.side_for(tile, x)
-        if side is not None:
-            for level in levels:
-                x = _in_squares(x, mix, alpha, encoder, decoders[level], side, transform).clamp_(0, 1)
-            return x
-        styles = [encoder(padded(picture), layers.values()) for picture in mix.styles]  # once for all levels
+        layers = {level: LAYERS[level - 1] for level in levels}
         fit = functools.partial(fitted, transform=transform)
-        for level in levels:
-            layer = layers[level]
-            features = encoder(x, [layer])[layer]
-            painted = mix.blend(features, [found[layer] for found in styles], fit)
-            x = decoders[level](torch.lerp(features, painted, alpha)).clamp(0, 1)
-        return x
+
+        @functools.cache
+        def styles() -> list[dict[str, Tensor]]:  # once for all levels and passes, where one of them is not in squares
+            return [encoder(padded(picture), layers.values()) for picture in mix.styles]
+
+        def once(content: Tensor, mix: StyleMix) -> Tensor:
+            x = padded(content)
+            side = tiles.side_for(tile, x)
+            if side is not None:
+                for level in levels:
+                    x = _in_squares(x, mix, alpha, encoder, decoders[level], side, transform).clamp_(0, 1)
+                return x
+            for level in levels:
+                layer = layers[level]
+                features = encoder(x, [layer])[layer]
+                painted = mix.blend(features, [found[layer] for found in styles()], fit)
+                x = decoders[level](torch.lerp(features, painted, alpha)).clamp(0, 1)
+            return x
+
+        return with_styles(once, content, mix, brush, alpha)
 
     return in_colours(paint, content, mix, preserve_color, networks.device_of(encoder))
 
@@ -105,7 +117,7 @@ def _in_squares(x: Tensor, mix: StyleMix, alpha: float, encoder: VGG19, decoder:
 
     def change(features: Tensor, square: tiles.Square) -> Tensor:
         here = replace(mix, masks=[square.outer(mask) for mask in masks] or None)
-        return features.lerp_(here.blend(features, changes, lambda x, fitted, _: fitted(x)), alpha)
+        return features.lerp_(mix.blend(features, changes, lambda x, fitted, _: fitted(x)), alpha)
 
     return tiles.repaint(encoder, decoder, x, side, change)
 
