@@ -51,6 +51,13 @@ class StyleMix:
         weights = _checked_weights(style_weights, len(styles))
         return cls(styles, weights, None if masks is None else check_masks(masks, len(styles), content))
 
+    def at(self, content: Tensor) -> StyleMix:
+        """The same styles for the content at another size: its masks are resized."""
+        size = tuple(content.shape[-2:])
+        if self.masks is None or self.masks[0].shape[-2:] == size:
+            return self
+        return replace(self, masks=[resize(mask, size) for mask in self.masks])
+
     def blend(self, features: Tensor, matched: Callable[[int, Tensor | None], Tensor]) -> Tensor:
         """The content's features (B, C, h, w) matched to each style and put together by weight, or mask by mask.
 

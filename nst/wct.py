@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nst import tiles
+from nst.brush import check_brush, with_styles
 from nst.controls import StyleMix, advises_size, finished, moved, prepared, style_pictures
 from nst.covariance import TRANSFORMS, Statistics, matched, matcher, matching_map, mean_and_covariance, power_of
 from nst.decoders import LAYERS, Decoder, check_decoder, default_networks, device_of, padded
@@ -119,7 +120,7 @@ class WCT:
 
 
 @advises_size
-def stylize(content: Tensor, style: Tensor | Sequence[Tensor] | WCT, *, alpha: float = 1.0,
+def stylize(content: Tensor, style: Tensor | Sequence[Tensor] | WCT, *, alpha: float = 1.0, brush: int = 1,
             style_weights: Sequence[float] | None = None, masks: Sequence[Tensor] | None = None, preserve_color: bool | str = False,
             levels: Sequence[int] = DEFAULT, transform: str = "transport", tile: int | None = None, encoder: VGG19 | None = None,
             decoders: Mapping[int, Decoder] | None = None) -> Tensor:  # fmt: skip
@@ -129,6 +130,7 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor] | WCT, *, alpha: f
     style:   a picture, or a list of them, mixed by `style_weights` (equal if None) or each within its mask of `masks` (1, 1, H, W);
         or `WCT(pictures, levels)`, which reads them once for many contents and brings its own networks.
     alpha:   at each level, 0 gives the reconstruction, 1 the whole style (section 3.3, eq. 4).
+    brush:   1, 2 or 4 times the size of the strokes, see `brush.coarse_to_fine`; 2 takes a third more time.
     preserve_color: see `controls.prepared` and `finished`.
     levels:  the layers relu5_1 … relu1_1 in the order in which they are matched; each level reads the last one's picture.
     transform: "wct" whitens and colours; "transport" keeps more of the photograph, see `covariance.transport`.
@@ -141,6 +143,7 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor] | WCT, *, alpha: f
     that do not fit, a decoder of another layer or encoder. MemoryError: it does not fit; the message says which size would.
     """
     check_share("alpha", alpha)
+    check_brush(brush)
     check_choice("transform", transform, TRANSFORMS)
     tiles.check_tile(tile)
     levels = _checked_levels(levels)
@@ -150,7 +153,11 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor] | WCT, *, alpha: f
     there, mix = prepared(content, method.pictures, style_weights, masks, preserve_color, method.where)
     if preserve_color == "coral":  # the styles are others for each content
         method = method.recoloured(mix.styles)
-    return finished(method.paint(padded(there), mix, alpha, levels, transform, tile), content, preserve_color)
+
+    def paint(x: Tensor, mix: StyleMix) -> Tensor:
+        return method.paint(padded(x), mix, alpha, levels, transform, tile)
+
+    return finished(with_styles(paint, there, mix, brush, alpha), content, preserve_color)
 
 
 def synthesize(style: Tensor, size: tuple[int, int] = (256, 256), *, passes: int = 3, seed: int = 0, encoder: VGG19 | None = None,

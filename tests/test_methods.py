@@ -99,7 +99,7 @@ def test_working_size(method: str):
 @pytest.mark.parametrize("method", [nst.gatys, nst.transformer_net, nst.adain, nst.wct], ids=lambda module: module.__name__)
 def test_all_methods_take_their_options_by_keyword_and_in_one_order(method):
     parameters = inspect.signature(method.stylize).parameters
-    order = ["content", "style", "alpha", "strength", "style_weights", "masks", "preserve_color", "palette", "levels", "transform",
+    order = ["content", "style", "alpha", "strength", "brush", "style_weights", "masks", "preserve_color", "palette", "levels", "transform",
              "tile", "config", "start", "callback", "encoder", "decoder", "decoders"]  # fmt: skip
     assert list(parameters) == [name for name in order if name in parameters]
     assert {"style_weights", "masks", "preserve_color"} <= set(parameters)
