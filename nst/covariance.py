@@ -13,6 +13,7 @@ from torch import Tensor
 Statistics = tuple[Tensor, Tensor]  # mean (B, C, 1) and covariance (B, C, C), float64
 CUT = 1e-5  # eigenvalues below this share of the largest are nothing but noise
 PART = 2**16  # positions that are turned into float64 at a time
+FEW = 2**13  # positions that cost next to nothing in float64, too
 
 
 def mean_and_covariance(features: Tensor, mask: Tensor | None = None, exact: bool = True) -> tuple[Tensor, Tensor]:
@@ -20,8 +21,8 @@ def mean_and_covariance(features: Tensor, mask: Tensor | None = None, exact: boo
 
     mask (1, 1, H, W): weights of the positions. The covariance is the unbiased one, divided by HW - 1; with weights, by
     sum w - sum w^2 / sum w, which is the same where they are 0 and 1.
-    exact: False multiplies in float32 where the features are: several times as fast, and right to about a millionth of the largest
-        variance. Enough for a picture, not for a covariance that is to be whitened to the identity.
+    exact: False multiplies many positions in float32, where the features are: several times as fast, and right to about a millionth
+        of the largest variance. Enough for a picture, not for a covariance that is to be whitened to the identity.
     """
     moments = Moments(exact)
     moments.add(features, mask)
@@ -41,10 +42,11 @@ class Moments:
         weights = torch.ones_like(features[:1, :1]) if mask is None else mask
         parts = (x.flatten(2).split(PART, 2) for x in (features, weights))  # (B, C, at most PART), and (1, 1, …)
         for x, w in zip(*parts, strict=True):
-            x, w = (x.cpu().double(), w.cpu().double()) if self.exact else (x.float(), w.to(x.device).float())
+            exact = self.exact or x.shape[2] <= FEW
+            x, w = (x.cpu().double(), w.cpu().double()) if exact else (x.float(), w.to(x.device).float())
             if self.start is None:
                 self.start = (w * x).sum(2, keepdim=True) / w.sum() if w.sum() else x.mean(2, keepdim=True)
-            x = x - self.start
+            x = x - self.start.to(x)
             self.weight, self.square = self.weight + _exactly(w.sum()), self.square + _exactly(w.square().sum())
             weighted = x if mask is None else w * x
             self.first, self.second = self.first + _exactly(weighted.sum(2, keepdim=True)), self.second + _exactly(weighted @ x.mT)
@@ -108,14 +110,14 @@ def matching_map(statistics: Statistics, style_statistics: Statistics, transform
     """A transform as one map of features (B, C, H, W), from mean (B, C, 1) and covariance (B, C, C) of both sides:
 
     f(x) = T (x - mean) + mean_s. T is found in float64 on the CPU.
-    exact: it is applied there, too, a part of the positions at a time; False: in float32, where the features are.
+    exact: it is applied there, too, a part of the positions at a time; False: many positions in float32, where the features are.
     """
     (mean, covariance), (style_mean, style_covariance) = statistics, style_statistics
     matrix = TRANSFORMS[transform](covariance, style_covariance)  # (B, C, C)
 
     def change(features: Tensor) -> Tensor:
         x = features.flatten(2)  # (B, C, H W)
-        if not exact:
+        if not exact and x.shape[2] > FEW:
             here = (style_mean - matrix @ mean, matrix.expand(len(x), -1, -1))
             shift, turn = (part.to(torch.float32).to(x.device) for part in here)  # in this order: a place may know no float64
             return torch.baddbmm(shift, turn, x.float()).to(x.dtype).unflatten(2, features.shape[2:])

@@ -165,7 +165,6 @@ class Objective:
         """What the encoder finds, in the config's precision."""
         if self.config.precision == "float32":
             return self.encoder(picture, layers)
-        picture = picture.contiguous(memory_format=torch.channels_last)  # convolutions in bfloat16 take this, or copy
         with torch.autocast(picture.device.type, torch.bfloat16):
             return self.encoder(picture, layers)
 

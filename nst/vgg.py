@@ -122,7 +122,7 @@ class VGG19(nn.Module):
         except (TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"{path}: is not a VGG-19 up to conv5_1: {error}") from error
         encoder.metadata = metadata
-        return encoder.eval().requires_grad_(False)
+        return encoder.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
     @property
     def sha256(self) -> str:
@@ -148,7 +148,7 @@ class VGG19(nn.Module):
         """
         layers = [layers] if isinstance(layers, str) else list(layers)
         deepest = self._check(pictures, layers)
-        found, x = {}, (pictures - self.mean) / self.std
+        found, x = {}, ((pictures - self.mean) / self.std).contiguous(memory_format=torch.channels_last)  # pools and convolves faster
         for name in CONVOLUTIONS[: deepest + 1]:
             if name.endswith("_1") and name != "conv1_1":
                 x = self._pool(x)  # (B, C, H, W) -> (B, C, H/2, W/2)

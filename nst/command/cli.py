@@ -77,6 +77,7 @@ Out = Annotated[str, typer.Option("--output", "-o", help="A file; for several pi
 Styles = Annotated[list[str], typer.Option("--style", "-s", autocompletion=_complete_style, help="A name (see `nst list`), a "
                    "picture's file or a trained network's. Several are mixed, or painted within a --mask each.")]  # fmt: skip
 Amount = Annotated[float | None, typer.Option("--alpha", "--strength", min=0, max=1, help="0 is the photograph, 1 all style.")]
+Brush = Annotated[int | None, typer.Option(min=1, max=4, help="fast, adain, wct: 1, 2 or 4 times the size of the strokes.")]
 HowChosen = typer.Option(help="Default: fast where a network of that name ships, else adain.")
 Method = Annotated[OnePass | None, HowChosen]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
@@ -130,7 +131,10 @@ def stylize(
     size: Annotated[int | None, typer.Option(min=16, help="Shorter side in pixels. Default: the picture's own, at most 384 "
                                              "(gatys), 768 (wct) or 1024.")] = None,
     amount: Amount = None,
+    brush: Brush = None,
     style_weight: Annotated[float | None, typer.Option(min=0, help="gatys: how much of the style, 1 to 100.")] = None,
+    match_weight: Annotated[float | None, typer.Option(min=0, help="gatys: how much every place is to look like some place of the "
+                                                       "style; 0 leaves skies empty, and faces alone.")] = None,
     evaluations: Annotated[int | None, typer.Option(min=1, help="gatys: how long to search, per scale.")] = None,
     preserve_color: KeepColour = False,
     coral: Annotated[bool, typer.Option("--coral", help="Keep them by giving the style picture the photograph's colours.")] = False,
@@ -158,12 +162,12 @@ def stylize(
     from nst.support import interrupts, runtime
 
     with _wrong_use():
-        method = method or methods.method_for(style)
-        paint = methods.painter(style, method, size=size, amount=amount, style_weight=style_weight, evaluations=evaluations,
-                                 preserve_color="coral" if coral else preserve_color, tile=tile)  # fmt: skip
+        paint = methods.painter(style, method, size=size, masked=bool(mask), alpha=amount, brush=brush, style_weight=style_weight,
+                                match_weight=match_weight, evaluations=evaluations,
+                                preserve_color="coral" if coral else preserve_color, tile=tile)  # fmt: skip
         masks = [read(file).mean(1, keepdim=True) for file in mask or []]  # (1, 1, H', W') each
-    search = paint.keywords["config"] if method == "gatys" and len(waiting) == 1 else None  # long: it deserves a bar of its own
-    bar = _bar(search.evaluations * search.scales if search else len(waiting), style[0])
+    search = paint.evaluations > 1 and len(waiting) == 1  # long: it deserves a bar of its own
+    bar = _bar(paint.evaluations if search else len(waiting), style[0])
     with bar as advance, runtime.no_progress(), interrupts.raised() as asked:
         watching = {"callback": lambda *_: advance()} if search else {}
         for job in waiting:
@@ -172,11 +176,11 @@ def stylize(
             began = time.perf_counter()
             try:
                 runtime.seed(seed)  # for each picture: its result does not depend on the others
-                content = methods.working_size(read(job.source), method, size)
+                content = methods.working_size(read(job.source), paint.method, size)
                 fitted = [methods.resize(m, tuple(content.shape[-2:])) for m in masks] or None
                 painted = paint(content, masks=fitted, **watching)
                 write(painted, job.target)
-                report.painted(job, painted, time.perf_counter() - began, method)
+                report.painted(job, painted, time.perf_counter() - began, paint.method)
             except FAILURES as error:
                 report.failed(job, error)
             if not search:
@@ -209,7 +213,7 @@ def sheet(
     with _bar(len(names), "styles") as advance:
         for name in names:
             try:
-                pictures[name] = methods.painter([name], method, size=size, amount=amount)(photo)
+                pictures[name] = methods.painter([name], method, size=size, alpha=amount)(photo)
             except FAILURES as error:
                 failures += 1
                 complain(f"{name}: {error}", 1)
@@ -285,6 +289,7 @@ def video(
     method: Method = None,
     size: Annotated[int | None, typer.Option(min=16, help="Shorter side in pixels. Default: its own, at most 512.")] = None,
     amount: Amount = None,
+    brush: Brush = None,
     preserve_color: KeepColour = False,
     smoothing: Annotated[float, typer.Option(min=0, max=0.98, help="Against flicker: how much of the last frame stays where the "
                                              "film does not change.")] = 0.8,
@@ -303,7 +308,7 @@ def video(
     from nst.command import video as films
 
     with _wrong_use():
-        paint = methods.painter(style, method, size=size, amount=amount, preserve_color=preserve_color)
+        paint = methods.painter(style, method, size=size, alpha=amount, brush=brush, preserve_color=preserve_color)
     out.parent.mkdir(parents=True, exist_ok=True)
     with _bar(None, "frames") as advance:
         try:
