@@ -12,20 +12,28 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from nst.arguments import check_choice
+from nst.arguments import check_choice, check_whole
 from nst.controls import StyleMix
 from nst.covariance import transport
 from nst.decoders import padded
 from nst.images import resize
 
 BRUSHES = (1, 2, 4)  # times the size of the strokes as they are
+FINE = 384  # pixels of the shorter side: in a larger picture strokes get so small that it looks like a photograph with a grain
 PHOTOGRAPH = 0.6  # of what a finer pass sees, the rest is the painting so far: with less of it, letters are painted over
 SMALLEST = 32  # pixels of the shorter side of a picture that is worth painting
 
 
-def check_brush(brush: int) -> None:
-    """ValueError unless it is 1, 2 or 4."""
-    check_choice("brush", brush, BRUSHES)
+def check_brush(brush: int | None) -> None:
+    """ValueError unless it is 1, 2, 4 or None."""
+    if brush is not None:
+        check_whole("brush", brush)
+        check_choice("brush", brush, BRUSHES)
+
+
+def brush_for(brush: int | None, content: Tensor) -> int:
+    """The brush to paint a picture (B, 3, H, W) with; None: 2 where its shorter side has more than 384 pixels, 1 in smaller ones."""
+    return brush or (2 if min(content.shape[-2:]) > FINE else 1)
 
 
 def coarse_to_fine(paint: Callable[[Tensor], Tensor], content: Tensor, brush: int, amount: float | Tensor,
@@ -57,7 +65,8 @@ def mixed(content: Tensor, painting: Tensor, amount: float | Tensor, coloured: C
     return (photograph + (1 - PHOTOGRAPH) * amount * (painting - photograph)).clamp_(0, 1)
 
 
-def with_styles(paint: Callable[[Tensor, StyleMix], Tensor], content: Tensor, mix: StyleMix, brush: int, alpha: float) -> Tensor:
+def with_styles(paint: Callable[[Tensor, StyleMix], Tensor], content: Tensor, mix: StyleMix, brush: int | None,
+                alpha: float) -> Tensor:  # fmt: skip
     """`coarse_to_fine` of a method that reads style pictures, mixed or masked; where no mask covers it the photograph stays.
 
     The photograph takes the colours of the styles' pixels (`covariance.transport`), alpha of the way.
@@ -68,4 +77,4 @@ def with_styles(paint: Callable[[Tensor, StyleMix], Tensor], content: Tensor, mi
         return torch.lerp(content, made, alpha)
 
     amount = alpha if mix.masks is None else alpha * sum(mix.masks).clamp(0, 1)
-    return coarse_to_fine(lambda x: paint(x, mix.at(x)), content, brush, amount, coloured)
+    return coarse_to_fine(lambda x: paint(x, mix.at(x)), content, brush_for(brush, content), amount, coloured)
