@@ -113,7 +113,7 @@ class AdaIN:
 
 
 @advises_size
-def stylize(content: Tensor, style: Tensor | Sequence[Tensor] | AdaIN, *, alpha: float = 1.0, brush: int = 1,
+def stylize(content: Tensor, style: Tensor | Sequence[Tensor] | AdaIN, *, alpha: float = 1.0, brush: int | None = None,
             style_weights: Sequence[float] | None = None, masks: Sequence[Tensor] | None = None, preserve_color: bool | str = False,
             palette: bool = True, tile: int | None = None, encoder: VGG19 | None = None,
             decoder: Decoder | None = None) -> Tensor:  # fmt: skip
@@ -123,7 +123,8 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor] | AdaIN, *, alpha:
     style:   a picture, or a list of them, mixed by `style_weights` (equal if None) or each within its mask of `masks` (1, 1, H, W);
         or `AdaIN(pictures)`, which reads them once for many contents and brings its own networks.
     alpha:   0 gives the content's reconstruction, 1 the whole style; it blends the features before they are decoded (section 7.3).
-    brush:   1, 2 or 4 times the size of the strokes, see `brush.coarse_to_fine`; 2 takes a third more time.
+    brush:   1, 2 or 4 times the size of the strokes, see `brush.coarse_to_fine`; None: 2 in a picture whose shorter side has more
+        than 384 px, whose flat places stay empty else, and 1 in a smaller one. 2 takes a third more time than 1.
     preserve_color: see `controls.prepared` and `finished`.
     palette: what the decoder paints gets the mean and covariance of the style's pixels (`covariance.transport`), alpha of the way.
     tile:    side in pixels of the squares in which a large picture is computed, see `tiles.side_for`; the result is the same.

@@ -16,16 +16,24 @@ from nst.controls import StyleMix
 from nst.covariance import matcher, mean_and_covariance
 from nst.decoders import padded
 from nst.images import resize
-from nst.support.arguments import check_choice
+from nst.support.arguments import check_choice, check_whole
 
 BRUSHES = (1, 2, 4)  # times the size of the strokes as they are
+FINE = 384  # pixels of the shorter side: in a larger picture strokes get so small that it looks like a photograph with a grain
 PHOTOGRAPH = 0.6  # of what a finer pass sees, the rest is the painting so far: with less of it, letters are painted over
 SMALLEST = 32  # pixels of the shorter side of a picture that is worth painting
 
 
-def check_brush(brush: int) -> None:
-    """ValueError unless it is 1, 2 or 4."""
-    check_choice("brush", brush, BRUSHES)
+def check_brush(brush: int | None) -> None:
+    """ValueError unless it is 1, 2, 4 or None."""
+    if brush is not None:
+        check_whole("brush", brush)
+        check_choice("brush", brush, BRUSHES)
+
+
+def brush_for(brush: int | None, content: Tensor) -> int:
+    """The brush for a picture (B, 3, H, W); None: 2 where its shorter side has more than 384 pixels, 1 in smaller ones."""
+    return brush or (2 if min(content.shape[-2:]) > FINE else 1)
 
 
 def coarse_to_fine(paint: Callable[[Tensor], Tensor], content: Tensor, brush: int, amount: float | Tensor,
@@ -57,12 +65,13 @@ def mixed(content: Tensor, painting: Tensor, amount: float | Tensor, coloured: C
     return (photograph + (1 - PHOTOGRAPH) * amount * (painting - photograph)).clamp_(0, 1)
 
 
-def with_styles(paint: Callable[[Tensor, StyleMix], Tensor], content: Tensor, mix: StyleMix, brush: int, alpha: float) -> Tensor:
+def with_styles(paint: Callable[[Tensor, StyleMix], Tensor], content: Tensor, mix: StyleMix, brush: int | None,
+                alpha: float) -> Tensor:  # fmt: skip
     """`coarse_to_fine` of a method that reads style pictures, mixed or masked; where no mask covers it the photograph stays.
 
     The photograph takes the colours of the styles' pixels (`covariance.transport`), alpha of the way.
     """
-
+    brush = brush_for(brush, content)
     palettes = [mean_and_covariance(picture) for picture in mix.styles] if brush > 1 else []
 
     def coloured(content: Tensor, painting: Tensor) -> Tensor:

@@ -125,13 +125,14 @@ class TransformerNet(nn.Module):
         return x[..., :height, :width]
 
     @torch.no_grad()
-    def stylize(self, content: Tensor, *, strength: float = 1.0, brush: int = 1) -> Tensor:
+    def stylize(self, content: Tensor, *, strength: float = 1.0, brush: int | None = None) -> Tensor:
         """Paint pictures (B, 3, H, W), RGB in [0, 1], in this network's style: the same shape, clipped to [0, 1].
 
         strength: 1 is the style as it was trained; 0 nearly gives the photograph back. In between, the norm layers and the blocks
             before and after the residual ones are as far between the two (Dumoulin et al. 2017, arXiv 1610.07629, blend the norm
             layers of two styles so).
-        brush: 1, 2 or 4 times the size of the strokes, see `brush.coarse_to_fine`; 2 takes a third more time.
+        brush: 1, 2 or 4 times the size of the strokes, see `brush.coarse_to_fine`; None is 1: larger ones fill a sky, and cost a
+            face in it. 2 takes a third more time than 1.
         The picture is reflected outwards by 8 pixels, which are cut off again: what a network sees beyond a picture's edge is the
         same few pixels mirrored in each layer, and it paints them as a frame.
         ValueError / TypeError: another shape or dtype, NaN, or a side under 5 px; a strength outside [0, 1], or not 1 where the
@@ -156,7 +157,7 @@ class TransformerNet(nn.Module):
 
         def paint(picture: Tensor) -> Tensor:
             x = picture.to(where, torch.float32).clamp(0, 1)
-            return coarse_to_fine(once, x, brush, strength, transport).to(content.device)
+            return coarse_to_fine(once, x, brush or 1, strength, transport).to(content.device)
 
         def advice() -> str:
             fits = memory.shorter_side_that_fits(lambda side: paint(resize(content, side)), *content.shape[-2:])
@@ -214,14 +215,14 @@ def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict]:
     }  # fmt: skip
 
 
-def stylize(content: Tensor, style: Style | Sequence[Style], *, strength: float = 1.0, brush: int = 1,
+def stylize(content: Tensor, style: Style | Sequence[Style], *, strength: float = 1.0, brush: int | None = None,
             style_weights: Sequence[float] | None = None, masks: Sequence[Tensor] | None = None,
             preserve_color: bool | str = False) -> Tensor:  # fmt: skip
     """Paint `content` (B, 3, H, W) in a style, a shipped one by name or a network: the same size, [0, 1].
 
     style:    or a list of them, each seen within its mask of `masks` (1, 1, H, W), which may be soft.
     strength: 1 is the whole style, 0 nearly the photograph; see `TransformerNet.stylize`.
-    brush:    1, 2 or 4 times the size of the strokes, see `brush.coarse_to_fine`.
+    brush:    1, 2 or 4 times the size of the strokes, None is 1; see `TransformerNet.stylize`.
     preserve_color: True or "luminance", see `colour.keep_color`.
     ValueError: style_weights and "coral", which act on a style picture: a trained network has none; masks that do not fit.
     """

@@ -148,7 +148,8 @@ class VGG19(nn.Module):
         """
         layers = [layers] if isinstance(layers, str) else list(layers)
         deepest = self._check(pictures, layers)
-        found, x = {}, ((pictures - self.mean) / self.std).contiguous(memory_format=torch.channels_last)  # pools and convolves faster
+        x = ((pictures - self.mean) / self.std).contiguous(memory_format=torch.channels_last)  # laid out so, it pools much faster
+        found: dict[str, Tensor] = {}
         for name in CONVOLUTIONS[: deepest + 1]:
             if name.endswith("_1") and name != "conv1_1":
                 x = self._pool(x)  # (B, C, H, W) -> (B, C, H/2, W/2)

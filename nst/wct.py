@@ -120,7 +120,7 @@ class WCT:
 
 
 @advises_size
-def stylize(content: Tensor, style: Tensor | Sequence[Tensor] | WCT, *, alpha: float = 1.0, brush: int = 1,
+def stylize(content: Tensor, style: Tensor | Sequence[Tensor] | WCT, *, alpha: float = 1.0, brush: int | None = None,
             style_weights: Sequence[float] | None = None, masks: Sequence[Tensor] | None = None, preserve_color: bool | str = False,
             levels: Sequence[int] = DEFAULT, transform: str = "transport", tile: int | None = None, encoder: VGG19 | None = None,
             decoders: Mapping[int, Decoder] | None = None) -> Tensor:  # fmt: skip
@@ -130,7 +130,8 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor] | WCT, *, alpha: f
     style:   a picture, or a list of them, mixed by `style_weights` (equal if None) or each within its mask of `masks` (1, 1, H, W);
         or `WCT(pictures, levels)`, which reads them once for many contents and brings its own networks.
     alpha:   at each level, 0 gives the reconstruction, 1 the whole style (section 3.3, eq. 4).
-    brush:   1, 2 or 4 times the size of the strokes, see `brush.coarse_to_fine`; 2 takes a third more time.
+    brush:   1, 2 or 4 times the size of the strokes, see `brush.coarse_to_fine`; None: 2 in a picture whose shorter side has more
+        than 384 px, whose flat places stay empty else, and 1 in a smaller one. 2 takes a third more time than 1.
     preserve_color: see `controls.prepared` and `finished`.
     levels:  the layers relu5_1 … relu1_1 in the order in which they are matched; each level reads the last one's picture.
     transform: "wct" whitens and colours; "transport" keeps more of the photograph, see `covariance.transport`.
@@ -173,7 +174,7 @@ def synthesize(style: Tensor, size: tuple[int, int] = (256, 256), *, passes: int
     texture = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(seed)).to(style.device)  # the same on every device
     encoder, decoders = _networks(LEVELS, encoder, decoders)
     for _ in range(passes):
-        texture = stylize(texture, style, levels=LEVELS, encoder=encoder, decoders=decoders)
+        texture = stylize(texture, style, brush=1, levels=LEVELS, encoder=encoder, decoders=decoders)
     return texture
 
 
