@@ -74,7 +74,8 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float =
     """
     check_share("alpha", alpha)
     tiles.check_tile(tile)
-    mix = StyleMix.of(check_picture(content, "content"), style, style_weights, masks)
+    content = check_picture(content, "content")
+    mix = StyleMix.of(content, style, style_weights, masks)
     encoder, decoders = default_networks(encoder, {"adain": decoder})
     check_decoder("decoder", decoder := decoders["adain"], LAYER, encoder)
 

@@ -10,13 +10,15 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
 from nst.colour import check_preserve_color, coral, keep_color
 from nst.decoders import padded
-from nst.images import check_picture, resize
+from nst.images import check_picture, load_mask, resize
 from nst.support import memory
 
 Transform = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # (content features, style features, mask) -> features
@@ -38,13 +40,13 @@ class StyleMix:
         ValueError / TypeError: no style, a batch of them, weights or masks that are too few, too many, negative or all zero, not
         finite, or of another size than the content; both weights and masks.
         """
-        if isinstance(style, str | os.PathLike) or not isinstance(style, Tensor | Iterable):
+        one = isinstance(style, Tensor | Image.Image) or isinstance(style, np.ndarray) and style.ndim < 4
+        if isinstance(style, str | os.PathLike) or not one and not isinstance(style, Iterable):
             raise TypeError(f"style: expected a picture (1, 3, H, W) or a list of them, got {style!r}; load_image reads a file")
-        styles = [style] if isinstance(style, Tensor) else list(style)
+        styles = [style] if one else list(style)
         if not styles:
             raise ValueError("style: expected a picture or a list of pictures, got an empty list")
-        for k, picture in enumerate(styles):
-            check_picture(picture, "style" if isinstance(style, Tensor) else f"style[{k}]", one=True)
+        styles = [check_picture(p, "style" if one else f"style[{k}]", one=True) for k, p in enumerate(styles)]
         if style_weights is not None and masks is not None:
             raise ValueError("style_weights and masks: expected one of them; put a weight into a mask's values instead")
         weights = _checked_weights(style_weights, len(styles))
@@ -77,20 +79,29 @@ def _checked_weights(weights: Sequence[float] | None, count: int) -> list[float]
 
 
 def check_masks(masks: Sequence[Tensor], count: int, content: Tensor) -> list[Tensor]:
-    """Masks as (1, 1, H, W) each, scaled down where they overlap to more than 1. Errors: see `StyleMix.of`."""
+    """Masks as (1, 1, H, W) each, scaled down where they overlap to more than 1. Errors: see `StyleMix.of`.
+
+    A Pillow image and a NumPy array of whole numbers count as `images.load_mask` reads them: 255 is 1.
+    """
     if len(masks) != count:
         raise ValueError(f"masks: expected one for each of the {count} styles, got {len(masks)}")
     checked = []
     for k, mask in enumerate(masks):
+        if isinstance(mask, Image.Image) or isinstance(mask, np.ndarray) and mask.dtype.kind in "biu":
+            try:
+                mask = load_mask(mask)
+            except ValueError as error:
+                raise ValueError(f"masks[{k}]: {error}") from error
         mask = torch.as_tensor(mask).float()
         if mask.shape[-2:] != content.shape[-2:] or mask.numel() != mask.shape[-2:].numel():
             expected = tuple(content.shape[-2:])
             raise ValueError(f"masks[{k}]: expected the content's size {expected}, got the shape {tuple(mask.shape)}")
         if not ((mask >= 0) & (mask <= 1)).all():  # nor where it is NaN
-            raise ValueError(f"masks[{k}]: expected values from 0 to 1")
+            hint = "; if they are 8-bit pixels, divide by 255" if mask.max() > 1 else ""
+            raise ValueError(f"masks[{k}]: expected values from 0 to 1{hint}")
         checked.append(mask.reshape(1, 1, *content.shape[-2:]))
     if not sum(mask.sum() for mask in checked):
-        raise ValueError("masks: all of them are empty")
+        raise ValueError("masks: all of them are empty, so nothing is painted; 1 is painted, 0 is not")
     shared = sum(checked).clamp_min(1)
     return [mask / shared for mask in checked]
 

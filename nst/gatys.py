@@ -190,8 +190,9 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, style_weights:
     that do not fit. FloatingPointError: a loss that is not finite where a scale begins, or in any step of Adam.
     """
     config = config or GatysConfig.default()
-    check_picture(content, "content", one=True)
-    if start is not None and check_picture(start, "start", one=True).shape != content.shape:
+    content = check_picture(content, "content", one=True)
+    start = start if start is None else check_picture(start, "start", one=True)
+    if start is not None and start.shape != content.shape:
         raise ValueError(f"start: expected the content's shape {tuple(content.shape)}, got {tuple(start.shape)}")
     mix = StyleMix.of(content, style, style_weights, masks)
     encoder, _ = default_networks(encoder)

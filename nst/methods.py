@@ -17,8 +17,8 @@ from pathlib import Path
 from torch import Tensor
 
 from nst import assets
-from nst.images import load_image, resize
-from nst.support.arguments import check_choice
+from nst.images import ADDRESS, load_image, resize
+from nst.support.arguments import check_choice, check_whole
 
 METHODS = ("gatys", "fast", "adain", "wct")
 LARGEST = {"gatys": 384, "fast": 1024, "adain": 1024, "wct": 768}  # shorter side in pixels that nobody has to ask for
@@ -39,6 +39,11 @@ def painter(styles: Sequence[Style], method: str | None = None, size: int | None
     tile:    of adain and wct: the side of the squares in which a large picture is computed (`tiles.side_for`); fast needs none.
     Raises ValueError / TypeError / FileNotFoundError naming the argument or the file, ConnectionError where a download fails.
     """
+    styles = [styles] if isinstance(styles, str | os.PathLike) else list(styles)
+    if not styles:
+        raise ValueError("styles: expected at least one name or file")
+    if size is not None:
+        check_whole("size", size)
     method = method or method_for(styles)
     check_choice("method", method, METHODS)
     if method == "gatys" and amount is not None:
@@ -56,25 +61,34 @@ def painter(styles: Sequence[Style], method: str | None = None, size: int | None
     return (_adain if method == "adain" else _wct)(pictures, given)
 
 
-def method_for(styles: Sequence[Style]) -> str:
-    """The method "fast" where every style is a network's file or a name that a network ships for; else "adain"."""
+def method_for(styles: Sequence[Style], masked: bool = False) -> str:
+    """The method "fast" where every style is a network's file or a name that a network ships for; else "adain".
+
+    Several names are mixed, which networks cannot, unless each has a mask (`masked`): "adain".
+    """
     shipped = assets.shipped_styles()
-    return "fast" if all(style in shipped or Path(style).suffix in NETWORKS for style in styles) else "adain"
+    networks = [Path(style).suffix in NETWORKS for style in styles]
+    ready = all(network or style in shipped for network, style in zip(networks, styles, strict=True))
+    return "fast" if ready and (masked or len(styles) == 1 or any(networks)) else "adain"
 
 
 def style_picture(style: Style, size: int | None = None) -> Tensor:
     """The picture (1, 3, H, W) of a name or a file; `size`: its shorter side. Errors: see `assets.picture`, `load_image`."""
+    if not isinstance(style, str | os.PathLike):
+        raise TypeError(f"style: expected a name or a file, got {type(style).__name__}")
     if style in assets.names():
         return assets.picture(str(style), size)
     if Path(style).suffix in NETWORKS:
         raise ValueError(f"{style}: is a trained network's file; this method wants a picture")
-    if not Path(style).suffix and not Path(style).exists():
+    if not Path(style).suffix and not Path(style).exists() and not ADDRESS.match(os.fspath(style)):
         return assets.picture(str(style), size)  # says which names there are
     return load_image(style, size)
 
 
 def working_size(picture: Tensor, method: str, size: int | None = None) -> Tensor:
     """The picture with a shorter side of `size`; None: as it is, at most LARGEST for its method."""
+    if size is not None:
+        check_whole("size", size)
     largest = size or LARGEST[method]
     return resize(picture, largest) if min(picture.shape[-2:]) > largest or size else picture
 

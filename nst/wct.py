@@ -70,7 +70,8 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float =
     check_share("alpha", alpha)
     check_choice("transform", transform, TRANSFORMS)
     tiles.check_tile(tile)
-    mix = StyleMix.of(check_picture(content, "content"), style, style_weights, masks)
+    content = check_picture(content, "content")
+    mix = StyleMix.of(content, style, style_weights, masks)
     levels = _checked_levels(levels)
     encoder, decoders = _networks(levels, encoder, decoders)
 
@@ -117,7 +118,7 @@ def synthesize(style: Tensor, size: tuple[int, int] = (256, 256), *, passes: int
 
     Another seed gives another texture of the same hand.
     """
-    check_picture(style, "style", one=True)
+    style = check_picture(style, "style", one=True)
     if not isinstance(size, Sequence) or len(size) != 2 or not all(is_whole(n) and n > 0 for n in size):
         raise ValueError(f"size={size!r}: expected (height, width) in pixels")
     check_whole("passes", passes)
