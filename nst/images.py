@@ -10,7 +10,6 @@ import contextlib
 import io
 import math
 import os
-import re
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,9 +23,10 @@ from torch import Tensor
 
 from nst.support.arguments import check_whole, is_whole
 from nst.support.files import written_whole
-from nst.support.formats import FORMATS, check_sides, check_transparent, format_of, readable, what_it_is, with_heic
+from nst.support.formats import ADDRESS, FORMATS, check_sides, check_transparent, format_of, readable, what_it_is, with_heic
 
-__all__ = ["FORMATS", "TooManyPixels", "check_picture", "image_of", "load_image", "load_mask", "load_transparent", "resize", "save_image"]
+__all__ = ["FORMATS", "TooManyPixels", "check_picture", "image_of", "load_image", "load_mask", "load_transparent", "resize",
+           "save_image"]  # fmt: skip
 
 QUALITY = 92  # of a JPEG
 MAX_PIXELS = 150_000_000  # a larger picture, in the file or enlarged, is taken for a decompression bomb,
@@ -36,7 +36,6 @@ BYTES_PER_PIXEL = {True: 8, False: 20}  # of memory while a file is read: scaled
 TGA = (".tga", ".icb", ".vda", ".vst")  # the one format whose files do not begin with a mark of their own
 FAR = -1, 2  # no rounding and no sharpening leads out of [0, 1] as far as this: such numbers mean something else
 FAINT = 8  # of 255: a mask that is nowhere brighter was not meant for a brightness
-ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]+:/|data:)", re.IGNORECASE)  # a drive's letter is no scheme
 Source = str | os.PathLike | bytes | BinaryIO | Image.Image | np.ndarray
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # phones take 108 megapixels; MAX_PIXELS decides
 warnings.filterwarnings("ignore", message="Corrupt EXIF data")  # such a block counts as none
@@ -161,7 +160,7 @@ def _file(source: Any) -> tuple[Path | io.BytesIO, str, int]:
         content = path.read_bytes()
         return io.BytesIO(content), str(path), len(content)
     if not path.is_file():
-        what = "no such picture file" if not path.exists() else "is a folder, expected a picture file" if path.is_dir() else "is no file"
+        what = "is a folder, expected a picture file" if path.is_dir() else "is no file" if path.exists() else "no such picture file"
         raise FileNotFoundError(f"{path}: {what}")
     return path, str(path), path.stat().st_size
 
@@ -201,7 +200,7 @@ def _kind(source: Path | io.BytesIO | None) -> str:
 
 
 def _fit(image: Image.Image, size: int | None, most: int, small: bool) -> None:
-    """TooManyPixels: the file, or the picture once it is scaled, has more than `most`. A JPEG is decoded smaller where that helps."""
+    """TooManyPixels: the file, or the picture once it is scaled, has more than `most`. A JPEG may be decoded smaller."""
     a, b = image.size
     if a * b > most and small and size is not None and image.format in ("JPEG", "MPO") and not image.info.get("progressive"):
         image.draft(None, _scaled(image.size, 2 * size))  # progressive ones are unpacked as a whole all the same
@@ -282,7 +281,7 @@ def _sixteen_bits(image: Image.Image) -> Image.Image:
         raise ValueError("it holds 16-bit colours in planes of their own (PlanarConfiguration 2), which Pillow mixes up; "
                          "save it with its pixels in one piece, or with 8 bits")  # fmt: skip
     if tags.get(254, 0) & 1 and (330 in tags or 50706 in tags):
-        raise ValueError("it is a camera's raw file, and its preview is all that can be read here; develop it to a JPEG or TIFF first")
+        raise ValueError("it is a camera's raw file, whose preview is all that can be read here; develop it to a JPEG or TIFF first")
     whites = tags.get(262) == 0
     if not image.mode.startswith("I;16") or bits == 16 and not whites:
         return image
@@ -403,8 +402,8 @@ def check_picture(picture: Tensor | Image.Image | np.ndarray, name: str, one: bo
     """Return `picture` if it is a finite float tensor (B, 3, H, W), about in [0, 1]; otherwise raise an error that starts with its
     `name`.
 
-    A Pillow image and a NumPy array (H, W, 3), (H, W, 4) or (H, W), of uint8 or of floats, become such a tensor, as in `load_image`.
-    Values up to 2 and down to -1 pass: methods clip them. one: B has to be 1.
+    A Pillow image and a NumPy array (H, W, 3), (H, W, 4) or (H, W), of uint8 or of floats, become such a tensor, as `load_image`
+    reads them. Values up to 2 and down to -1 pass: methods clip them. one: B has to be 1.
     """
     if isinstance(picture, Image.Image):
         try:
@@ -423,7 +422,8 @@ def check_picture(picture: Tensor | Image.Image | np.ndarray, name: str, one: bo
     if not (math.isfinite(low) and math.isfinite(high)):
         raise ValueError(f"{name}: holds NaN or infinite pixels")
     if low < FAR[0] or high > FAR[1]:
-        raise ValueError(f"{name}: holds values from {low:.4g} to {high:.4g}, expected [0, 1]; if they are 8-bit pixels, divide by 255")
+        values = f"values from {low:.4g} to {high:.4g}"
+        raise ValueError(f"{name}: holds {values}, expected [0, 1]; if they are 8-bit pixels, divide by 255")
     if one and len(picture) != 1:
         raise ValueError(f"{name}: expected one picture (1, 3, H, W), got a batch of {len(picture)}")
     return picture

@@ -14,11 +14,13 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from nst import assets
-from nst.images import ADDRESS, load_image, resize
+from nst.images import load_image, resize
 from nst.support.arguments import check_choice, check_whole
+from nst.support.formats import ADDRESS
 
 METHODS = ("gatys", "fast", "adain", "wct")
 LARGEST = {"gatys": 384, "fast": 1024, "adain": 1024, "wct": 768}  # shorter side in pixels that nobody has to ask for
@@ -91,6 +93,16 @@ def working_size(picture: Tensor, method: str, size: int | None = None) -> Tenso
         check_whole("size", size)
     largest = size or LARGEST[method]
     return resize(picture, largest) if min(picture.shape[-2:]) > largest or size else picture
+
+
+def transparent_working_size(picture: Tensor, alpha: Tensor | None, method: str,
+                             size: int | None = None) -> tuple[Tensor, Tensor | None]:  # fmt: skip
+    """The same of a picture and how opaque it is (1, 1, H, W): colours count as much as they are seen."""
+    small = working_size(picture if alpha is None else picture * alpha, method, size)
+    if alpha is None or small.shape == picture.shape:
+        return working_size(picture, method, size), alpha
+    seen = working_size(alpha, method, size)  # (1, 1, h, w)
+    return torch.where(seen > 1 / 510, small / seen.clamp_min(1 / 510), 1.0).clamp(0, 1), seen
 
 
 def _fast(styles: Sequence[Style], amount: float | None, preserve_color: bool | str) -> Callable[..., Tensor]:

@@ -49,7 +49,7 @@ def sheet(
 
 
 def to_image(picture: Tensor, name: str = "picture", height: int | None = None) -> Image.Image:
-    """(1, 3, H, W) in [0, 1] as 8-bit RGB, scaled to `height` pixels if given. ValueError: a batch of several, see `check_picture`."""
+    """(1, 3, H, W) in [0, 1] as 8-bit RGB, scaled to `height` pixels if given. Errors: see `check_picture`; a batch of several."""
     image = image_of(check_picture(picture, name, one=True))
     if height is not None and height != image.height:
         image = image.resize((max(1, round(image.width * height / image.height)), height), Image.Resampling.LANCZOS)

@@ -1,25 +1,25 @@
-"""Which picture files are read and written: formats by their suffix, the pictures below a folder, and what a file is that is none."""
+"""Which picture files are read and written: formats by suffix, the pictures below a folder, and what a file is that is none."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
+import re
 from collections import Counter
 from pathlib import Path
-
-from PIL import Image
 
 # What is read. Pillow knows more: PostScript, which it hands to a program; layers without a picture of the whole; icons.
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "JPEG2000", "AVIF", "PPM", "QOI", "SGI", "PCX", "TGA", "HEIF")
 RESULTS = ("JPEG", "PNG", "WEBP")  # a picture in one of these is painted into a file of the same format, others into a PNG
 TRANSPARENT = ("PNG", "WEBP", "TIFF", "JPEG2000", "AVIF")  # these hold a share for each pixel
 LONGEST = {"JPEG": 65_500, "WEBP": 16_383, "GIF": 65_535, "AVIF": 65_536, "SGI": 65_535, "PCX": 65_535, "TGA": 65_535}  # sides
+ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]+:/|data:)", re.IGNORECASE)  # of the internet; a drive's letter is no scheme
 HEIC = (".heic", ".heif", ".hif")
 HOW_HEIC = "pip install pillow-heif"
 # How a file begins that is often taken for a picture, and is none that is read here.
 STRANGERS = {
     b"%PDF": "a PDF document; export its page as a PNG", b"%!PS": "PostScript; export it as a PNG",
-    b"8BPS": "a Photoshop file; export it as a PNG", b"version https://git-lfs": "a Git LFS pointer; `git lfs pull` fetches the file",
+    b"8BPS": "a Photoshop file; export it as a PNG", b"version https://git-lfs": "a Git LFS pointer; `git lfs pull` gets the file",
     b"<svg": "an SVG drawing; export it as a PNG", b"<?xml": "an XML file, such as an SVG drawing; export it as a PNG",
     b"<!doctype": "an HTML page, and not the picture that it shows", b"<html": "an HTML page, and not the picture that it shows",
     b"\x1aE\xdf\xa3": "a film; `nst video` paints films", b"gimp xcf": "a GIMP file; export it as a PNG",
@@ -30,12 +30,16 @@ FILM_BRANDS = (b"isom", b"iso2", b"mp41", b"mp42", b"avc1", b"qt  ", b"M4V ")
 
 def readable() -> list[str]:
     """Those of FORMATS that this Pillow reads; HEIF where pillow-heif is installed, and once it was asked for (`with_heic`)."""
+    from PIL import Image
+
     Image.init()
     return [name for name in FORMATS if name in Image.OPEN]
 
 
 def with_heic() -> bool:
     """Let Pillow read HEIC. False: the package pillow-heif is not installed."""
+    from PIL import Image
+
     if "HEIF" not in Image.OPEN:
         try:
             from pillow_heif import register_heif_opener
@@ -47,14 +51,25 @@ def with_heic() -> bool:
 
 def suffixes() -> list[str]:
     """Of the pictures that are read here, in small letters."""
+    from PIL import Image
+
     known = readable()
     found = {suffix for suffix, format in Image.registered_extensions().items() if format in known}
     return sorted(found | set(HEIC if importlib.util.find_spec("pillow_heif") else ()))
 
 
+def format_named(path: str | os.PathLike) -> str | None:
+    """The format of that suffix, of all that Pillow knows."""
+    from PIL import Image
+
+    return Image.registered_extensions().get(Path(path).suffix.lower())
+
+
 def format_of(path: str | os.PathLike) -> str:
     """The format that a suffix asks for. ValueError: none that is written here (and could be read again)."""
-    format = Image.registered_extensions().get(Path(path).suffix.lower())
+    from PIL import Image
+
+    format = format_named(path)
     if format not in FORMATS or format not in Image.SAVE or format == "HEIF":
         raise ValueError(f"{path}: unknown picture suffix {Path(path).suffix!r}: expected .png, .jpg, .webp, …")
     return format
@@ -64,7 +79,7 @@ def check_sides(path: str | os.PathLike, height: int, width: int) -> None:
     """ValueError: a picture of this size is larger than the format of that suffix can hold."""
     format = format_of(path)
     if max(height, width) > (most := LONGEST.get(format, 2**31 - 1)):
-        raise ValueError(f"{path}: {width} x {height} pixels, but {format} holds at most {most:,} on a side: .png and .tif hold more")
+        raise ValueError(f"{path}: {width} x {height} px, but {format} holds at most {most:,} on a side; .png and .tif hold more")
 
 
 def check_transparent(path: str | os.PathLike) -> None:

@@ -1,4 +1,4 @@
-"""Ctrl-C, the system's request to end (SIGTERM) and a terminal that is closed (SIGHUP): work is put away before the program leaves."""
+"""Ctrl-C, the system's request to end (SIGTERM), a terminal that closes (SIGHUP): work is put away before the program leaves."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def held() -> Iterator[list[int]]:
 
 @contextlib.contextmanager
 def raised() -> Iterator[list[int]]:
-    """Within it SIGTERM and SIGHUP raise KeyboardInterrupt, as Ctrl-C does; the list that it gives holds the numbers of what came."""
+    """Within it SIGTERM and SIGHUP raise KeyboardInterrupt, as Ctrl-C does; the list that it gives holds what came."""
     received: list[int] = []
 
     def interrupt(number: int, frame: object) -> None:
