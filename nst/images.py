@@ -134,7 +134,7 @@ def _opened(source: Source, size: int | None, max_pixels: int | None, small: boo
     except Exception as error:  # Pillow's readers raise OSError, SyntaxError, ValueError, struct.error, … on broken files
         reason: object = error
         if length == 0:
-            reason = "the file is empty"
+            reason = "it is empty, or was read to its end" if hasattr(source, "read") else "the file is empty"
         elif isinstance(error, UnidentifiedImageError):
             reason = _kind(file) or "it is in no format that is read here"
         kind = TooManyPixels if isinstance(error, TooManyPixels) else ValueError
@@ -160,8 +160,8 @@ def _file(source: Any) -> tuple[Path | io.BytesIO, str, int]:
         content = path.read_bytes()
         return io.BytesIO(content), str(path), len(content)
     if not path.is_file():
-        what = "is a folder, expected a picture file" if path.is_dir() else "is no file" if path.exists() else "no such picture file"
-        raise FileNotFoundError(f"{path}: {what}")
+        there = "is a folder, expected a picture file" if path.is_dir() else "is no file"
+        raise FileNotFoundError(f"{path}: {there if path.exists() else 'no such picture file'}")
     return path, str(path), path.stat().st_size
 
 
@@ -281,7 +281,7 @@ def _sixteen_bits(image: Image.Image) -> Image.Image:
         raise ValueError("it holds 16-bit colours in planes of their own (PlanarConfiguration 2), which Pillow mixes up; "
                          "save it with its pixels in one piece, or with 8 bits")  # fmt: skip
     if tags.get(254, 0) & 1 and (330 in tags or 50706 in tags):
-        raise ValueError("it is a camera's raw file, whose preview is all that can be read here; develop it to a JPEG or TIFF first")
+        raise ValueError("it is a camera's raw file, whose preview is all that can be read here; develop it to a JPEG first")
     whites = tags.get(262) == 0
     if not image.mode.startswith("I;16") or bits == 16 and not whites:
         return image

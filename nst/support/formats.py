@@ -103,8 +103,9 @@ def pictures_below(folder: str | os.PathLike) -> tuple[list[Path], Counter]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         passed["links to folders"] += sum(os.path.islink(os.path.join(place, name)) for name in folders)
         for path in (Path(place, name) for name in files if not name.startswith(".")):
-            if path.suffix.lower() in known and path.is_file():
-                found.append(path)
+            if path.suffix.lower() in known:
+                found += [path] if path.is_file() else []
+                passed["broken links"] += not path.is_file()
             else:
                 passed[path.suffix.lower() or "without a suffix"] += 1
     return sorted(found), +passed
@@ -114,7 +115,8 @@ def passed_over(passed: Counter) -> str:
     """What `pictures_below` passed over, in words: "3 files: 2 hidden, 1 .txt". "" where there was nothing."""
     if not passed:
         return ""
-    some = ", ".join(f"{count} {reason}" for reason, count in passed.most_common(8))
+    most = sorted(passed.items(), key=lambda each: (-each[1], each[0]))[:8]
+    some = ", ".join(f"{count} {reason}" for reason, count in most)
     heic = f" ({HOW_HEIC} to read .heic)" if any(suffix in passed for suffix in HEIC) else ""
     return f"{passed.total()} file{'s' * (passed.total() > 1)}: {some}{', …' * (len(passed) > 8)}{heic}"
 
