@@ -20,6 +20,7 @@ from nst.brush import check_brush, with_styles
 from nst.controls import StyleMix, advises_size, finished, moved, prepared, style_pictures
 from nst.covariance import Statistics, matcher, mean_and_covariance
 from nst.decoders import Decoder, check_decoder, default_networks, device_of, padded
+from nst.images import check_picture
 from nst.support.arguments import check_share
 from nst.vgg import VGG19
 
@@ -137,6 +138,7 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor] | AdaIN, *, alpha:
     check_brush(brush)
     tiles.check_tile(tile)
     method = style if isinstance(style, AdaIN) else AdaIN(style, encoder, decoder)
+    content = check_picture(content, "content")
     there, mix = prepared(content, method.pictures, style_weights, masks, preserve_color, method.where)
     if preserve_color == "coral":  # the styles are others for each content
         method = method.recoloured(mix.styles)

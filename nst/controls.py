@@ -1,6 +1,7 @@
 """What all four methods do with a picture besides painting it: the way of `content` through a `stylize`.
 
-    content, mix = prepared(content, style, …)      1 validate, 2 move: to the networks' device, float32, in [0, 1]
+    content = check_picture(content, "content")     1 validate
+    there, mix = prepared(content, style, …)        2 move: to the networks' device, float32, in [0, 1]
     painted = …                                     3 paint: the method's own
     return finished(painted, content, …)            4 give back: the content's size, range, colours and device
 
@@ -17,13 +18,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
 from nst.colour import check_preserve_color, coral, keep_color
 from nst.decoders import padded
-from nst.images import check_picture, resize
+from nst.images import check_picture, load_mask, resize
 from nst.support import memory
 
 Stylize = TypeVar("Stylize", bound=Callable[..., Tensor])
@@ -80,14 +83,13 @@ class StyleMix:
 def style_pictures(style: Tensor | Sequence[Tensor]) -> list[Tensor]:
     """`style` as a list of pictures (1, 3, H', W') each. Errors: see `StyleMix.of`."""
     style = getattr(style, "pictures", style)  # of those who have read them once
-    if isinstance(style, str | os.PathLike) or not isinstance(style, Tensor | Iterable):
+    one = isinstance(style, Tensor | Image.Image) or isinstance(style, np.ndarray) and style.ndim < 4
+    if isinstance(style, str | os.PathLike) or not one and not isinstance(style, Iterable):
         raise TypeError(f"style: expected a picture (1, 3, H, W) or a list of them, got {style!r}; load_image reads a file")
-    styles = [style] if isinstance(style, Tensor) else list(style)
+    styles = [style] if one else list(style)
     if not styles:
         raise ValueError("style: expected a picture or a list of pictures, got an empty list")
-    for k, picture in enumerate(styles):
-        check_picture(picture, "style" if isinstance(style, Tensor) else f"style[{k}]", one=True)
-    return styles
+    return [check_picture(picture, "style" if one else f"style[{k}]", one=True) for k, picture in enumerate(styles)]
 
 
 def _checked_weights(weights: Sequence[float] | None, count: int) -> list[float]:
@@ -102,20 +104,29 @@ def _checked_weights(weights: Sequence[float] | None, count: int) -> list[float]
 
 
 def check_masks(masks: Sequence[Tensor], count: int, content: Tensor) -> list[Tensor]:
-    """Masks as (1, 1, H, W) each, scaled down where they overlap to more than 1. Errors: see `StyleMix.of`."""
+    """Masks as (1, 1, H, W) each, scaled down where they overlap to more than 1. Errors: see `StyleMix.of`.
+
+    A Pillow image and a NumPy array of whole numbers count as `images.load_mask` reads them: 255 is 1.
+    """
     if len(masks) != count:
         raise ValueError(f"masks: expected one for each of the {count} styles, got {len(masks)}")
     checked = []
     for k, mask in enumerate(masks):
+        if isinstance(mask, Image.Image) or isinstance(mask, np.ndarray) and mask.dtype.kind in "biu":
+            try:
+                mask = load_mask(mask)
+            except ValueError as error:
+                raise ValueError(f"masks[{k}]: {error}") from error
         mask = torch.as_tensor(mask).detach().float()
         if mask.shape[-2:] != content.shape[-2:] or mask.numel() != mask.shape[-2:].numel():
             expected = tuple(content.shape[-2:])
             raise ValueError(f"masks[{k}]: expected the content's size {expected}, got the shape {tuple(mask.shape)}")
         if not ((mask >= 0) & (mask <= 1)).all():  # nor where it is NaN
-            raise ValueError(f"masks[{k}]: expected values from 0 to 1")
+            hint = "; if they are 8-bit pixels, divide by 255" if mask.max() > 1 else ""
+            raise ValueError(f"masks[{k}]: expected values from 0 to 1{hint}")
         checked.append(mask.reshape(1, 1, *content.shape[-2:]))
     if not sum(mask.sum() for mask in checked):
-        raise ValueError("masks: all of them are empty")
+        raise ValueError("masks: all of them are empty, so nothing is painted; 1 is painted, 0 is not")
     shared = sum(checked).clamp_min(1)
     return [mask / shared for mask in checked]
 
@@ -129,13 +140,13 @@ def prepared(
     content: Tensor, style: Tensor | Sequence[Tensor], style_weights: Sequence[float] | None, masks: Sequence[Tensor] | None,
     preserve_color: bool | str, where: torch.device,
 ) -> tuple[Tensor, StyleMix]:  # fmt: skip
-    """The content (B, 3, H, W) and the styles, checked and `moved`: the first two steps of a method that reads style pictures.
+    """A checked content (B, 3, H, W) and the styles, checked and `moved`: the second step of a method that reads style pictures.
 
     preserve_color: "coral" gives the style pictures the content's colours here; see `finished` for the others.
-    Errors: see `check_picture`, `StyleMix.of`, `colour.check_preserve_color`.
+    Errors: see `StyleMix.of`, `colour.check_preserve_color`.
     """
     check_preserve_color(preserve_color)
-    mix = StyleMix.of(check_picture(content, "content"), style, style_weights, masks)
+    mix = StyleMix.of(content, style, style_weights, masks)
     content, styles = moved(content, where), [moved(picture, where) for picture in mix.styles]
     if preserve_color == "coral":
         styles = [coral(picture, content) for picture in styles]
@@ -163,9 +174,10 @@ def advises_size(stylize: Stylize, trial: Callable[[dict[str, Any]], dict[str, A
     @functools.wraps(stylize)
     def advised(content: Tensor, style: Tensor | Sequence[Tensor], **options: Any) -> Tensor:
         def smaller_content(side: int) -> Tensor:
-            small, given = resize(content, side), trial(options)
+            whole, given = check_picture(content, "content"), trial(options)
+            small = resize(whole, side)
             if given.get("masks") is not None:
-                masks = check_masks(given["masks"], len(style_pictures(style)), content)
+                masks = check_masks(given["masks"], len(style_pictures(style)), whole)
                 given["masks"] = [resize(mask, tuple(small.shape[-2:])) for mask in masks]
             return stylize(small, style, **given)
 
@@ -175,10 +187,11 @@ def advises_size(stylize: Stylize, trial: Callable[[dict[str, Any]], dict[str, A
 
         def advice() -> str:
             largest = max(style_pictures(style), key=lambda picture: picture.shape[-2:].numel())
-            for name, picture, again in (("content", content, smaller_content), ("style", largest, smaller_styles)):
+            whole = check_picture(content, "content")
+            for name, picture, again in (("content", whole, smaller_content), ("style", largest, smaller_styles)):
                 if fits := memory.shorter_side_that_fits(again, *picture.shape[-2:]):
                     return memory.too_large(name, *picture.shape[-2:], fits)
-            return memory.too_large("content", *content.shape[-2:], None)
+            return memory.too_large("content", *whole.shape[-2:], None)
 
         return memory.with_advice(lambda: stylize(content, style, **options), advice)
 

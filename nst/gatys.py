@@ -220,8 +220,9 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, style_weights:
     does not fit; the message says which size would.
     """
     config = config or GatysConfig.default()
-    check_picture(content, "content", one=True)
-    if start is not None and check_picture(start, "start", one=True).shape != content.shape:
+    content = check_picture(content, "content", one=True)
+    start = start if start is None else check_picture(start, "start", one=True)
+    if start is not None and start.shape != content.shape:
         raise ValueError(f"start: expected the content's shape {tuple(content.shape)}, got {tuple(start.shape)}")
     encoder, _ = default_networks(encoder)
     there, mix = prepared(content, style, style_weights, masks, preserve_color, device_of(encoder))

@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
 
 from nst import assets
 from nst.images import load_image, resize
-from nst.support.arguments import check_choice
+from nst.support.arguments import check_choice, check_whole
+from nst.support.formats import ADDRESS
 
 if TYPE_CHECKING:
     pass
@@ -86,6 +88,11 @@ def painter(styles: Sequence[Style], method: str | None = None, *, size: int | N
     masked: whether each picture will come with a mask for each style.
     alpha:  from 0 to 1; None: the method's own.   options: as for `stylize`; None is the method's own, too. Errors: see there.
     """
+    styles = [styles] if isinstance(styles, str | os.PathLike) else list(styles)
+    if not styles:
+        raise ValueError("styles: expected at least one name or file")
+    if size is not None:
+        check_whole("size", size)
     method = method or method_for(styles, masked)
     check_choice("method", method, METHODS)
     given = {name: value for name, value in {"alpha": alpha, **options}.items() if value is not None and value is not False}
@@ -122,7 +129,7 @@ def style_picture(style: Style, size: int | None = None) -> Tensor:
         return assets.picture(str(style), size)
     if Path(style).suffix in NETWORKS:
         raise ValueError(f"{style}: is a trained network's file; this method wants a picture")
-    if not Path(style).suffix and not Path(style).exists():
+    if not Path(style).suffix and not Path(style).exists() and not ADDRESS.match(os.fspath(style)):
         return assets.picture(str(style), size)  # says which names there are
     return load_image(style, size)
 
@@ -135,8 +142,20 @@ def _picture(content: str | os.PathLike | Tensor) -> Tensor:
 
 def working_size(picture: Tensor, method: str, size: int | None = None) -> Tensor:
     """The picture with a shorter side of `size`; None: as it is, at most LARGEST for its method."""
+    if size is not None:
+        check_whole("size", size)
     largest = size or LARGEST[method]
     return resize(picture, largest) if min(picture.shape[-2:]) > largest or size else picture
+
+
+def transparent_working_size(picture: Tensor, alpha: Tensor | None, method: str,
+                             size: int | None = None) -> tuple[Tensor, Tensor | None]:  # fmt: skip
+    """The same of a picture and how opaque it is (1, 1, H, W): colours count as much as they are seen."""
+    small = working_size(picture if alpha is None else picture * alpha, method, size)
+    if alpha is None or small.shape == picture.shape:
+        return working_size(picture, method, size), alpha
+    seen = working_size(alpha, method, size)  # (1, 1, h, w)
+    return torch.where(seen > 1 / 510, small / seen.clamp_min(1 / 510), 1.0).clamp(0, 1), seen
 
 
 def _fast(styles: Sequence[Style], given: dict[str, Any]) -> Painter:

@@ -142,7 +142,8 @@ class TransformerNet(nn.Module):
         check_brush(brush)
         if strength != 1 and not self.weak:
             raise ValueError(f"strength={strength}: this network knows its full strength, 1, only")
-        if min(check_picture(content, "content").shape[-2:]) < SMALLEST:
+        content = check_picture(content, "content")
+        if min(content.shape[-2:]) < SMALLEST:
             raise ValueError(f"content: {tuple(content.shape[-2:])} is too small, expected at least {SMALLEST} px on each side")
         known = dict(self.named_parameters())
         blended = {k: torch.lerp(weak.to(known[k]), known[k], strength) for k, weak in self.weak.items()} if strength != 1 else {}
@@ -231,10 +232,16 @@ def stylize(content: Tensor, style: Style | Sequence[Style], *, strength: float 
         raise ValueError("style_weights: a trained network paints one style; nst.adain, nst.wct and nst.gatys mix several")
     if preserve_color == "coral":
         raise ValueError("preserve_color='coral' recolours the style picture, which a trained network has none of: 'luminance'")
-    styles = [style] if isinstance(style, str | os.PathLike | TransformerNet) else list(style)
+    styles = list(style) if isinstance(style, list | tuple) else [style]
+    if wrong := [type(s).__name__ for s in styles if not isinstance(s, str | os.PathLike | TransformerNet)]:
+        raise TypeError(f"style: expected a shipped style's name, a network's file or a TransformerNet, got {wrong[0]}; "
+                        "adain, wct and gatys paint with a picture")  # fmt: skip
+    if not styles:
+        raise ValueError("style: expected a shipped style's name or a network, or a list of them, got an empty list")
     if masks is None and len(styles) != 1:
         raise ValueError(f"style: {len(styles)} styles need a mask each; a trained network paints one style")
-    there = moved(check_picture(content, "content"), content.device)
+    content = check_picture(content, "content")
+    there = moved(content, content.device)
     nets = [s if isinstance(s, TransformerNet) else load_style(s) for s in styles]
     painted = [net.stylize(there, strength=strength, brush=brush) for net in nets]
     made = painted[0]

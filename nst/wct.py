@@ -151,6 +151,7 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor] | WCT, *, alpha: f
     method = style if isinstance(style, WCT) else WCT(style, levels, encoder, decoders)
     if missing := [level for level in levels if level not in method.decoders]:
         raise ValueError(f"levels: {missing[0]} is not one of those that this WCT has read: {', '.join(map(str, method.decoders))}")
+    content = check_picture(content, "content")
     there, mix = prepared(content, method.pictures, style_weights, masks, preserve_color, method.where)
     if preserve_color == "coral":  # the styles are others for each content
         method = method.recoloured(mix.styles)
@@ -167,7 +168,7 @@ def synthesize(style: Tensor, size: tuple[int, int] = (256, 256), *, passes: int
 
     Another seed gives another texture of the same hand.
     """
-    check_picture(style, "style", one=True)
+    style = check_picture(style, "style", one=True)
     if not isinstance(size, Sequence) or len(size) != 2 or not all(is_whole(n) and n > 0 for n in size):
         raise ValueError(f"size={size!r}: expected (height, width) in pixels")
     check_whole("passes", passes)

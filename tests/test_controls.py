@@ -72,7 +72,7 @@ HALF = torch.full((16, 16), 0.5)
         ({"style": PICTURE, "masks": [-0.1 * torch.ones(16, 16)]}, r"masks\[0\]: expected values from 0 to 1"),
         ({"style": [PICTURE] * 2, "masks": [HALF, 3 * HALF]}, r"masks\[1\]: expected values from 0 to 1"),
         ({"style": PICTURE, "masks": [torch.rand(2, 16, 16)]}, r"masks\[0\]: expected the content's size"),
-        ({"style": PICTURE, "masks": [torch.zeros(16, 16)]}, "^masks: all of them are empty$"),
+        ({"style": PICTURE, "masks": [torch.zeros(16, 16)]}, "^masks: all of them are empty, so nothing is painted; 1 is painted"),
         (
             {"style": PICTURE, "masks": [HALF], "style_weights": [1]},
             "^style_weights and masks: expected one of them; put a weight into a mask's values instead$",

@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nst.images import resize
+from nst.support.arguments import check_whole
 from nst.support.files import written_whole
 
 CODECS = ("libx264", "libopenh264", "mpeg4")  # the first that this ffmpeg has
@@ -106,6 +107,8 @@ def stylize(source: str | os.PathLike, target: str | os.PathLike, paint: Callabl
     """
     import av
 
+    if size is not None:
+        check_whole("size", size)
     source, target = Path(source), Path(target)
     if not source.is_file():
         raise FileNotFoundError(f"{source}: no such film")

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import torch
 
+from nst.support.arguments import is_whole
+
 if TYPE_CHECKING:
     from tqdm import tqdm
 
@@ -33,7 +35,7 @@ def device() -> torch.device:
         chosen = torch.device(wanted)
         float(torch.zeros(1, device=chosen))  # a number comes back: not from "meta"
     except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].split(". ")[0]  # torch goes on to list all that it was built for
         raise ValueError(
             f"NST_DEVICE={wanted!r}: this torch cannot use it ({reason}); expected cpu, cuda, cuda:1, mps, …"
         ) from error
@@ -61,7 +63,10 @@ def seed(number: int = 0) -> None:
     CUBLAS_WORKSPACE_CONFIG=:4096:8 before Python starts, and `torch.use_deterministic_algorithms(True, warn_only=True)`, which
     names the operations that have no other way (the gradient of reflection padding, some resizing). TF32, where it is on, rounds
     otherwise than the CPU does, but always alike.
+    ValueError: it is no whole number of 64 bits, as torch wants it.
     """
+    if not is_whole(number) or not -(2**63) <= number < 2**64:
+        raise ValueError(f"seed={number!r}: expected a whole number from 0 to 2**64 - 1")
     random.seed(number)
     np.random.seed(number % 2**32)
     torch.manual_seed(number)

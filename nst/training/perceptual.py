@@ -96,7 +96,8 @@ class PerceptualLoss:
     """
 
     def __init__(self, config: PerceptualConfig, encoder: nn.Module, style: Tensor):
-        if min(check_picture(style, "style", one=True).shape[-2:]) < 64:
+        style = check_picture(style, "style", one=True)
+        if min(style.shape[-2:]) < 64:
             raise ValueError(f"style: {tuple(style.shape[-2:])} is too small, expected a shorter side of at least 64 px")
         self.config = config
         pixels = (style.detach().cpu() * 255).round().to(torch.uint8).numpy().tobytes()
