@@ -146,8 +146,9 @@ def _loaded(path: Path) -> object:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as parts:
                 _check_zip(path, parts)
-        with torch.serialization.safe_globals([argparse.Namespace]):  # the options of many a training, beside its weights
-            return torch.load(path, map_location="cpu", weights_only=True)
+        # opened, since newer torches go by the suffix; the options of many a training lie beside its weights
+        with open(path, "rb") as file, torch.serialization.safe_globals([argparse.Namespace]):
+            return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged files bring out nearly every error there is
         if said := _what_else(path, error):
             raise ValueError(f"{path}: {said}") from error
@@ -167,12 +168,14 @@ def _check_zip(path: Path, parts: zipfile.ZipFile) -> None:
 def _what_else(path: Path, error: Exception) -> str:
     if isinstance(error, NoCheckpoint):
         return str(error)
-    if found := re.search(r"GLOBAL ([\w.]+)|Unsupported (?:class|global|operand) ([\w.]+)", str(error)):
-        name = found[1] or found[2]
+    if not _is_torch(path):
+        return _what(path)
+    if found := re.search(r"(?:GLOBAL|Unsupported class) ([^\W\d]\w*\.[\w.]*\w)", str(error)):
+        name = found[1]
         if name.split(".")[0] in HARMLESS:
             return f"holds objects beside its tensors ({name}): load it where you trust it, and save its state dict alone"
         return f"is a whole pickled module ({name}), or holds one: load it where its class is, and save net.state_dict()"
-    return "" if _is_torch(path) else _what(path)
+    return ""
 
 
 def _tensors(stored: object, before: str = "", depth: int = 0) -> Iterator[tuple[str, Tensor]]:
