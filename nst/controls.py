@@ -82,7 +82,7 @@ def check_masks(masks: Sequence[Tensor], count: int, content: Tensor) -> list[Te
         raise ValueError(f"masks: expected one for each of the {count} styles, got {len(masks)}")
     checked = []
     for k, mask in enumerate(masks):
-        mask = torch.as_tensor(mask).float()
+        mask = torch.as_tensor(mask).detach().float()
         if mask.shape[-2:] != content.shape[-2:] or mask.numel() != mask.shape[-2:].numel():
             expected = tuple(content.shape[-2:])
             raise ValueError(f"masks[{k}]: expected the content's size {expected}, got the shape {tuple(mask.shape)}")

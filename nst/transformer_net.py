@@ -190,8 +190,10 @@ def load_style(which: str | os.PathLike, *, normalized: bool = False, norm: str 
         raise ValueError(f"normalized=True: the shipped {which} reads and writes pictures in [0, 1]")
     path = style_file(which) if which in shipped else Path(which)
     foreign = weights.is_foreign(path)
-    tensors, metadata = _read_checkpoint(path, norm) if foreign else weights.read(path, "transformer_net")
+    tensors, metadata, most = _read_checkpoint(path, norm) if foreign else (*weights.read(path, "transformer_net"), 1)
     try:
+        if most != 1 and not normalized:
+            _take_in(tensors, torch.full((3,), most), torch.zeros(3))
         if normalized and not metadata.get("normalized"):
             _take_in(tensors, 1 / torch.tensor(IMAGENET_STD), -torch.tensor(IMAGENET_MEAN) / torch.tensor(IMAGENET_STD))
             metadata = {**metadata, "normalized": True}
@@ -209,13 +211,13 @@ def load_style(which: str | os.PathLike, *, normalized: bool = False, norm: str 
     return net.eval().requires_grad_(False).to(device())
 
 
-def _read_checkpoint(path: Path, norm: str | None) -> tuple[dict[str, Tensor], dict]:
-    """Tensors under the article's names, for pictures in [0, 1]; and the architecture, as the names and shapes have it."""
-    stored = weights.read_pth(path)
-    tensors, scale = weights.below(path, stored, f"{FIRST}.weight"), 1.0
-    if not tensors and (theirs := weights.below(path, stored, "conv1.conv2d.weight")):
+def _read_checkpoint(path: Path, norm: str | None) -> tuple[dict[str, Tensor], dict, float]:
+    """Tensors under the article's names; the architecture, as names and shapes have it; what white is in its pictures."""
+    stored, most = weights.read_pth(path), 1.0
+    tensors = weights.below(path, stored, f"{FIRST}.weight")
+    if not tensors and (theirs := weights.below(path, stored, "res1.conv1.conv2d.weight")):
         parts = ((*name.rpartition("."), tensor) for name, tensor in theirs.items())
-        tensors, scale = {f"{EXAMPLES.get(layer, layer)}.{kind}": tensor for layer, _, kind, tensor in parts}, 255.0
+        tensors, most = {f"{EXAMPLES.get(layer, layer)}.{kind}": tensor for layer, _, kind, tensor in parts}, 255.0
     if not tensors:
         names = ", ".join(list(stored)[:3])
         raise ValueError(f"{path}: is not a checkpoint of the article's TransformerNet nor of pytorch/examples', but of another "
@@ -223,13 +225,10 @@ def _read_checkpoint(path: Path, norm: str | None) -> tuple[dict[str, Tensor], d
     norm = norm or ("batch" if any(name.endswith("num_batches_tracked") for name in tensors) else "instance")
     if norm == "instance":
         tensors = {k: v for k, v in tensors.items() if not k.endswith(STATISTICS)}
-    if scale != 1:
-        _take_in(tensors, torch.full((3,), scale), torch.zeros(3))
     doubling, biases = tensors.get("model.8.block.1.weight"), tensors.get("model.8.block.1.bias")
     plain = doubling is None or biases is None or len(doubling) == len(biases)  # a transposed convolution has its outputs second
-    return tensors, {
-        "width": len(tensors[f"{FIRST}.weight"]), "norm": norm, "upsampling": "nearest" if plain else "transposed",
-    }  # fmt: skip
+    width = len(tensors.get(f"{FIRST}.bias", ()))
+    return tensors, {"width": width, "norm": norm, "upsampling": "nearest" if plain else "transposed"}, most
 
 
 def _take_in(tensors: dict[str, Tensor], scale: Tensor, shift: Tensor) -> None:

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from nst.support.files import written_whole
 
 Network = TypeVar("Network", bound=nn.Module)
+SUFFIXES = (".safetensors", ".pth", ".pt")
 OURS = {"kind", "facts", "sha256"}  # what the header of a file says that `write` made
 AROUND = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}  # put into names by what wraps a module
 DEEPEST = 4  # dictionaries within each other that are looked into
@@ -95,6 +96,18 @@ def is_foreign(path: str | os.PathLike) -> bool:
             return not OURS & (file.metadata() or {}).keys()
     except (SafetensorError, OSError):
         return False
+
+
+def is_network(path: str | os.PathLike) -> bool:
+    """Is it a weights file, by its content; where there is no such file, by its suffix?"""
+    path = Path(path)
+    if not path.is_file():
+        return path.suffix.lower() in SUFFIXES
+    if is_foreign(path) or path.suffix.lower() in SUFFIXES:
+        return True
+    with open(path, "rb") as file:
+        head = file.read(9)
+    return head[8:] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size  # as safetensors begin
 
 
 def _is_torch(path: Path) -> bool:
