@@ -124,8 +124,9 @@ class TransformerNet(nn.Module):
         Two halvings and two doublings make 260 of 257: what is beyond the picture's own size is cut off.
         painting: no gradient is wanted, see `nst.support.inference`.
         """
-        if not painting:  # contiguous whatever is cut off: `torch.export` asks for one answer for all sizes
-            return self.model(x)[..., : x.shape[-2], : x.shape[-1]].contiguous()
+        if not painting:
+            y = self.model(x)
+            return F.pad(y, (0, x.shape[-1] - y.shape[-1], 0, x.shape[-2] - y.shape[-2]))  # a slice exports for some sizes only
         height, width = x.shape[-2:]
         for part in self.model:
             x = part.painted(x)
