@@ -34,6 +34,7 @@ def mean_and_std(features: Tensor, mask: Tensor | None = None) -> tuple[Tensor, 
 
     The variance is the biased one (divided by H W): a map of one position has the variance 0, not NaN.
     """
+    features = features.float() if features.dtype == torch.float16 else features  # their squares go beyond it
     if mask is None:
         variance, mean = torch.var_mean(features, (2, 3), correction=0, keepdim=True)
         return mean, (variance + EPSILON).sqrt()
@@ -54,7 +55,7 @@ def adaptive_instance_norm(content_features: Tensor, style_features: Tensor, mas
         raise ValueError(f"style_features: expected {content_features.shape[1]} channels, got {style_features.shape[1]}")
     mean, std = mean_and_std(content_features, mask)
     style_mean, style_std = mean_and_std(style_features)
-    return style_std * (content_features - mean) / std + style_mean
+    return (style_std * (content_features - mean) / std + style_mean).to(content_features.dtype)
 
 
 def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, alpha: float = 1.0, style_weights: Sequence[float] | None = None,

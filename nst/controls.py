@@ -18,6 +18,7 @@ from nst.colour import check_preserve_color, coral, keep_color
 from nst.decoders import padded
 from nst.images import check_picture, resize
 from nst.support import memory
+from nst.support.runtime import exactly
 
 Transform = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # (content features, style features, mask) -> features
 
@@ -110,9 +111,10 @@ def in_colours(paint: Callable[[Tensor, StyleMix], Tensor], content: Tensor, mix
         styles = [coral(style, there) for style in styles]
     height, width = content.shape[-2:]
     mix = replace(mix, styles=styles)
-    painted = memory.or_what_size_fits(
-        lambda: paint(there, mix), lambda side: (trial or paint)(*_smaller(there, mix, side)), height, width
-    )[..., :height, :width].clamp(0, 1)
+    with exactly(where):
+        painted = memory.or_what_size_fits(
+            lambda: paint(there, mix), lambda side: (trial or paint)(*_smaller(there, mix, side)), height, width
+        )[..., :height, :width].float().clamp(0, 1)
     return (keep_color(painted, there) if preserve_color in (True, "luminance") else painted).to(content.device)
 
 

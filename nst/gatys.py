@@ -174,6 +174,8 @@ class _Search:
         return shown["total"], gradient.contiguous()
 
 
+@torch.inference_mode(False)  # also where the caller wants no gradients: the search does
+@torch.enable_grad()
 def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, style_weights: Sequence[float] | None = None,
             masks: Sequence[Tensor] | None = None, preserve_color: bool | str = False, config: GatysConfig | None = None,
             start: Tensor | None = None, callback: Callback | None = None, encoder: nn.Module | None = None) -> Tensor:  # fmt: skip
@@ -244,7 +246,7 @@ def _scales(scales: int, content: Tensor, mix: StyleMix) -> list[tuple[Tensor, S
 def _first_picture(config: GatysConfig, content: Tensor, style: Tensor) -> Tensor:
     """Of the size of `content`, which is the content at the first scale: noise made smaller would be grey."""
     if config.start == "noise":
-        return torch.rand(content.shape).to(content.device)  # drawn on the CPU: the same on every device
+        return torch.rand(content.shape, dtype=content.dtype, device="cpu").to(content.device)  # drawn on the CPU: the same on every device
     return content if config.start == "content" else resize(style, tuple(content.shape[-2:]))
 
 

@@ -141,7 +141,7 @@ class VGG19(nn.Module):
         except (TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"{path}: is not a VGG-19 up to conv5_1: {error}") from error
         try:
-            encoder.mean = _colour(metadata.get("mean", IMAGENET_MEAN))
+            encoder.mean.copy_(_colour(metadata.get("mean", IMAGENET_MEAN)))
         except (TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"{path}: its mean is {metadata['mean']!r}, expected three numbers") from error
         encoder.metadata = metadata

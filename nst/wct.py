@@ -121,7 +121,8 @@ def synthesize(style: Tensor, size: tuple[int, int] = (256, 256), *, passes: int
     if not isinstance(size, Sequence) or len(size) != 2 or not all(is_whole(n) and n > 0 for n in size):
         raise ValueError(f"size={size!r}: expected (height, width) in pixels")
     check_whole("passes", passes)
-    texture = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(seed)).to(style.device)  # the same on every device
+    drawn = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(seed), dtype=torch.float32, device="cpu")
+    texture = drawn.to(style.device)  # the same on every device
     encoder, decoders = _networks(LEVELS, encoder, decoders)
     for _ in range(passes):
         texture = stylize(texture, style, levels=LEVELS, encoder=encoder, decoders=decoders)
