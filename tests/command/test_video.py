@@ -120,7 +120,7 @@ def test_a_film_keeps_its_frames_times_size_and_sound(tmp_path: Path):
     write_film(source, [photograph(66, 100, shift=k) for k in range(30)], sound=True)
     seen: list[tuple[int, int]] = []
     report = video.stylize(source, target, lambda frame: 1 - frame, progress=lambda *step: seen.append(step))
-    assert report["frames"] == 30 and report["seconds"] == pytest.approx(2.9) and report["sound"] == 1
+    assert report["frames"] == 30 and report["seconds"] == pytest.approx(3.0) and report["sound"] == 1
     assert seen == [(k, 30) for k in range(1, 31)]
     before, after = list(video.frames(source)), list(video.frames(target))
     assert len(after) == 30 and after[0].shape == (1, 3, 66, 100)
