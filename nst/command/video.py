@@ -330,7 +330,7 @@ def _paint_frames(source: Path, reader, pieces: _Pieces, paint: Callable, size: 
     import av
 
     film = _films(reader)[0]
-    film.thread_type = "AUTO"
+    film.thread_type = "SLICE"  # with a thread for each frame, a damaged one takes its neighbours along
     rate = film.average_rate or Fraction(25)
     pieces.time_base = film.time_base or Fraction(1, 90000)
     pieces.step = max(1, round(1 / (rate * pieces.time_base)))
