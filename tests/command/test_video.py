@@ -352,23 +352,23 @@ def test_the_first_frame_has_the_size(tmp_path: Path):
 
 
 def test_damaged_packets_are_passed_over_and_counted(tmp_path: Path):
-    made(tmp_path / "a.mkv", 20, codec="png", pixels="rgb24", limited=False)
-    data = bytearray((tmp_path / "a.mkv").read_bytes())
+    made(tmp_path / "a.mov", 20, codec="png", pixels="rgb24", limited=False)
+    data = bytearray((tmp_path / "a.mov").read_bytes())
     starts = [k for k in range(len(data)) if data[k : k + 4] == b"\x89PNG"]
     assert len(starts) == 20
     for k in (3, 11):
         data[starts[k] : starts[k] + 40] = bytes(40)
-    (tmp_path / "a.mkv").write_bytes(data)
-    report = video.stylize(tmp_path / "a.mkv", tmp_path / "b.mp4", same)
+    (tmp_path / "a.mov").write_bytes(data)
+    report = video.stylize(tmp_path / "a.mov", tmp_path / "b.mp4", same)
     assert report["frames"] == 18 and report["damaged"] == 2
     with av.open(str(tmp_path / "b.mp4")) as film:
         times = [round(10 * frame.time) for frame in film.decode(video=0)]
     assert times == [k for k in range(20) if k not in (3, 11)]  # the others keep their times
     for start in starts:
         data[start : start + 40] = bytes(40)
-    (tmp_path / "a.mkv").write_bytes(data)
-    with pytest.raises(ValueError, match=r"a.mkv: none of its pictures can be decoded \(20 damaged packets\)"):
-        video.stylize(tmp_path / "a.mkv", tmp_path / "c.mp4", same)
+    (tmp_path / "a.mov").write_bytes(data)
+    with pytest.raises(ValueError, match=r"a.mov: none of its pictures can be decoded \(20 damaged packets\)"):
+        video.stylize(tmp_path / "a.mov", tmp_path / "c.mp4", same)
 
 
 def test_a_film_that_ends_early_is_painted_as_far_as_it_goes(tmp_path: Path):
