@@ -22,6 +22,7 @@ from nst.covariance import Statistics, matcher, mean_and_covariance
 from nst.decoders import Decoder, check_decoder, default_networks, device_of, padded
 from nst.images import check_picture
 from nst.support.arguments import check_share
+from nst.support.runtime import exactly
 from nst.vgg import VGG19
 
 if TYPE_CHECKING:  # torchvision, which crops pictures, takes a second to import
@@ -38,6 +39,7 @@ def mean_and_std(features: Tensor, mask: Tensor | None = None) -> tuple[Tensor, 
 
     The variance is the biased one (divided by H W): a map of one position has the variance 0, not NaN.
     """
+    features = features.float() if features.dtype == torch.float16 else features  # their squares go beyond it
     if mask is None:
         variance, mean = torch.var_mean(features, (2, 3), correction=0, keepdim=True)
         return mean, (variance + EPSILON).sqrt()
@@ -62,7 +64,7 @@ def adaptive_instance_norm(content_features: Tensor, style_features: Tensor, mas
 def _with_moments(features: Tensor, moments: tuple[Tensor, Tensor], mask: Tensor | None = None) -> Tensor:
     """Features with another mean and standard deviation (B or 1, C, 1, 1)."""
     (mean, std), (style_mean, style_std) = mean_and_std(features, mask), moments
-    return style_std * (features - mean) / std + style_mean
+    return (style_std * (features - mean) / std + style_mean).to(features.dtype)
 
 
 class AdaIN:
@@ -146,7 +148,8 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor] | AdaIN, *, alpha:
     def paint(x: Tensor, mix: StyleMix) -> Tensor:
         return method.paint(method.read(x, tile), mix, alpha, palette, tile)
 
-    return finished(with_styles(paint, there, mix, brush, alpha), content, preserve_color)
+    with exactly(method.where):
+        return finished(with_styles(paint, there, mix, brush, alpha), content, preserve_color)
 
 
 class AdaINLoss:

@@ -159,7 +159,7 @@ def finished(painted: Tensor, content: Tensor, preserve_color: bool | str) -> Te
     preserve_color: "luminance" (the same as True) gives it the content's hues (`colour.keep_color`); False leaves it, and so does
         "coral", which has recoloured the style pictures instead (`prepared`).
     """
-    painted = painted[..., : content.shape[-2], : content.shape[-1]].clamp(0, 1)
+    painted = painted[..., : content.shape[-2], : content.shape[-1]].float().clamp(0, 1)
     if preserve_color in (True, "luminance"):
         painted = keep_color(painted, moved(content, painted.device))
     return painted.to(content.device)

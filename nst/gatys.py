@@ -25,7 +25,7 @@ from nst.decoders import default_networks, device_of
 from nst.images import check_picture, resize
 from nst.optim import minimize_in_box
 from nst.support.arguments import check_choice, check_number, check_whole
-from nst.support.runtime import progress
+from nst.support.runtime import exactly, progress
 
 Losses = dict[str, float]
 Callback = Callable[[int, Losses, Tensor], None]
@@ -203,6 +203,8 @@ def _short(options: dict[str, Any]) -> dict[str, Any]:
 
 
 @functools.partial(advises_size, trial=_short)
+@torch.inference_mode(False)  # also where the caller wants no gradients: the search does
+@torch.enable_grad()
 def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, style_weights: Sequence[float] | None = None,
             masks: Sequence[Tensor] | None = None, preserve_color: bool | str = False, config: GatysConfig | None = None,
             start: Tensor | None = None, callback: Callback | None = None, encoder: nn.Module | None = None) -> Tensor:  # fmt: skip
@@ -227,7 +229,8 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, style_weights:
     encoder, _ = default_networks(encoder)
     there, mix = prepared(content, style, style_weights, masks, preserve_color, device_of(encoder))
     first = None if start is None else moved(start, there.device)
-    return finished(_search(config, encoder, there, mix, first, callback), content, preserve_color)
+    with exactly(there.device):
+        return finished(_search(config, encoder, there, mix, first, callback), content, preserve_color)
 
 
 def _search(config: GatysConfig, encoder: nn.Module, content: Tensor, mix: StyleMix, x: Tensor | None,
@@ -267,7 +270,7 @@ def scales(most: int, content: Tensor, mix: StyleMix) -> list[tuple[Tensor, Styl
 def _first_picture(config: GatysConfig, content: Tensor, style: Tensor) -> Tensor:
     """Of the size of `content`, which is the content at the first scale: noise made smaller would be grey."""
     if config.start == "noise":
-        return torch.rand(content.shape).to(content.device)  # drawn on the CPU: the same on every device
+        return torch.rand(content.shape, dtype=content.dtype, device="cpu").to(content.device)  # the same on every device
     return content if config.start == "content" else resize(style, tuple(content.shape[-2:]))
 
 

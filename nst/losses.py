@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nst.support.arguments import check_choice, check_number
+from nst.support.runtime import exactly
 
 GRAM_DIVISORS = ("chw", "hw", "none")
 CONTENT_FORMS = ("relative", "batch", "mean", "half_sum")
@@ -24,7 +25,7 @@ PARTS = 16  # of the positions, whose products in bfloat16 are summed in float32
 def gram_matrix(features: Tensor, divide_by: str = "chw") -> Tensor:
     """Which channels fire together, wherever it happens: G_ij = sum over positions k of F_ik F_jk, one matrix per picture.
 
-    features (B, C, H, W) -> (B, C, C), in float32 where they are bfloat16. divide_by: "chw" = G / (C H W), the PyTorch tutorial's
+    features (B, C, H, W) -> (B, C, C), in float32 where they are bfloat16 or float16. divide_by: "chw" = G / (C H W), the PyTorch tutorial's
     (and the article's) division; "hw" = G / (H W), the mean over positions, as in Gatys' notebook; "none" = the sum itself, as in
     the paper (1508.06576, eq. 3).
     Differs from the tutorial: it folds the batch into the channels, view(a * b, c * d), so that in a batch of two the pictures mix.
@@ -33,19 +34,23 @@ def gram_matrix(features: Tensor, divide_by: str = "chw") -> Tensor:
         raise ValueError(f"features: expected the shape (B, C, H, W), got {tuple(features.shape)}")
     check_choice("divide_by", divide_by, GRAM_DIVISORS)
     _, c, h, w = features.shape
-    gram = _Products.apply(features.flatten(2))  # (B, C, H*W) -> (B, C, C)
+    with exactly(features.device):
+        gram = _Products.apply(features.flatten(2))  # (B, C, H*W) -> (B, C, C)
     return gram / {"chw": c * h * w, "hw": h * w, "none": 1}[divide_by]
 
 
 class _Products(torch.autograd.Function):
-    """F F^T of matrices (B, C, N), each entry a sum over N; in float32 where F is bfloat16.
+    """F F^T of matrices (B, C, N), each entry a sum over N; in float32 where F is bfloat16 or float16.
 
     Autograd alone takes its gradient, (D + D^T) F, as two products, and adds them where they lie differently in memory.
     """
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx, f: Tensor) -> Tensor:
-        ctx.save_for_backward(f)
+    def forward(f: Tensor) -> Tensor:
+        if f.dtype == torch.float16:  # which ends at 65504
+            f = f.float()
         if f.dtype != torch.bfloat16:
             return f @ f.mT
         n = f.shape[2] // PARTS * PARTS  # a sum rounded to bfloat16 hides what a picture still lacks: sum a part at a time
@@ -53,10 +58,25 @@ class _Products(torch.autograd.Function):
         return (parts @ parts.mT).sum(1, dtype=torch.float32) + rest @ rest.mT
 
     @staticmethod
+    def setup_context(ctx, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
     def backward(ctx, gradient: Tensor) -> Tensor:
         (f,) = ctx.saved_tensors
-        both = (gradient + gradient.mT).to(f.dtype)
+        both = gradient + gradient.mT
+        if f.dtype == torch.float16:
+            return (both @ f.float()).half()
+        both = both.to(f.dtype)
         return both @ f if f.is_contiguous() else (f.mT @ both).mT  # laid out as f is: channels first or last
+
+    @staticmethod
+    def jvp(ctx, change: Tensor) -> Tensor:
+        (f,) = ctx.saved_tensors
+        exact = torch.promote_types(f.dtype, torch.float32)
+        half = change.to(exact) @ f.to(exact).mT
+        return half + half.mT
 
 
 def content_loss(features: Tensor, target: Tensor, form: str = "relative") -> Tensor:
@@ -68,6 +88,7 @@ def content_loss(features: Tensor, target: Tensor, form: str = "relative") -> Te
     the paper's (1508.06576, eq. 1).
     """
     _check_form(form, CONTENT_FORMS, features, target)
+    features, target = (x.float() if x.dtype == torch.float16 else x for x in (features, target))  # their squares go beyond it
     squares = (features - target).square()
     if form == "half_sum":
         return squares.flatten(1).sum(1).mean() / 2
@@ -196,7 +217,11 @@ def check_layers(config) -> None:
         if not getattr(config, name):
             alone = name.replace("layers", "weight=0")
             raise ValueError(f"{name} is empty: expected at least one layer; {alone} leaves that part of the loss out")
+        if isinstance(getattr(config, name), str):
+            raise ValueError(f"{name}={getattr(config, name)!r}: expected several names, or a tuple of one")
     weights, count = config.style_layer_weights, len(config.style_layers)
+    if weights is not None and (isinstance(weights, str) or not isinstance(weights, Sequence)):
+        raise ValueError(f"style_layer_weights={weights!r}: expected one weight for each of the {count} layers")
     if weights is not None and len(weights) != count:
         raise ValueError(f"style_layer_weights: expected one weight for each of the {count} layers, got {len(weights)}")
     for k, weight in enumerate(weights or ()):

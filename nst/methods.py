@@ -14,28 +14,28 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from nst import assets
 from nst.images import load_image, resize
+from nst.support import weights
 from nst.support.arguments import check_choice, check_whole
 from nst.support.formats import ADDRESS
 
 if TYPE_CHECKING:
-    pass
+    from nst.transformer_net import TransformerNet
 
 METHODS = ("gatys", "fast", "adain", "wct")
 LARGEST = {"gatys": 384, "fast": 1024, "adain": 1024, "wct": 768}  # shorter side in pixels that nobody has to ask for
 LARGEST_STYLE = 1024  # shorter side of a style picture, however large the content: it is encoded in one piece
 STYLE_SIZE = 512  # that of one which is read from a file, where no size is asked for
-NETWORKS = (".safetensors", ".pth", ".pt")
-Style = "str | os.PathLike | Tensor | TransformerNet"
+Style: TypeAlias = "str | os.PathLike | Tensor | TransformerNet"
 OPTIONS = {  # of each method, in words that all share
     "gatys": ("style_weight", "match_weight", "evaluations", "style_weights", "masks", "preserve_color"),
-    "fast": ("alpha", "brush", "masks", "preserve_color"),
+    "fast": ("alpha", "brush", "masks", "preserve_color", "normalized"),
     "adain": ("alpha", "brush", "style_weights", "masks", "preserve_color", "tile"),
     "wct": ("alpha", "brush", "style_weights", "masks", "preserve_color", "tile"),
 }
@@ -64,8 +64,8 @@ def stylize(content: str | os.PathLike | Tensor, style: Style | Sequence[Style],
     method:  "gatys", "fast" (a trained network), "adain" or "wct"; None: see `method_for`, and a line says what was chosen.
     size:    shorter side in pixels. None: a tensor's own; a file's own, at most 384 (gatys), 768 (wct) or 1024.
     callback: of gatys, see `gatys.stylize`.
-    options: alpha (adain, wct; fast has its strength by this word, too), brush, preserve_color, tile; style_weight, match_weight
-        and evaluations of gatys. What they mean is said at each method's `stylize`.
+    options: alpha (adain, wct; fast has its strength by this word, too), brush, preserve_color, tile, normalized; style_weight,
+        match_weight and evaluations of gatys. What they mean is said at each method's `stylize`.
     Raises ValueError / TypeError / FileNotFoundError naming the argument or the file, ConnectionError where a download fails.
     """
     styles = list(style) if isinstance(style, list | tuple) else [style]
@@ -115,7 +115,7 @@ def method_for(styles: Sequence[Style], masked: bool = False) -> str:
 
 def _is_network(style: Style) -> bool:
     if isinstance(style, str | os.PathLike):
-        return style in assets.shipped_styles() or Path(style).suffix in NETWORKS
+        return style in assets.shipped_styles() or weights.is_network(style)
     return isinstance(style, nn.Module)
 
 
@@ -127,7 +127,7 @@ def style_picture(style: Style, size: int | None = None) -> Tensor:
         raise TypeError(f"style: expected a picture, its name or its file, got {type(style).__name__}")
     if style in assets.names():
         return assets.picture(str(style), size)
-    if Path(style).suffix in NETWORKS:
+    if weights.is_network(style):
         raise ValueError(f"{style}: is a trained network's file; this method wants a picture")
     if not Path(style).suffix and not Path(style).exists() and not ADDRESS.match(os.fspath(style)):
         return assets.picture(str(style), size)  # says which names there are
@@ -164,9 +164,10 @@ def _fast(styles: Sequence[Style], given: dict[str, Any]) -> Painter:
     for style in styles:
         if isinstance(style, Tensor):
             raise TypeError("style: fast wants a trained network, its name or its file; adain paints with the picture itself")
-        if isinstance(style, str | os.PathLike) and Path(style).suffix and Path(style).suffix not in NETWORKS:
+        if isinstance(style, str | os.PathLike) and Path(style).suffix and not weights.is_network(style):
             raise ValueError(f"{style}: is not a network's file; `nst train` makes one, adain paints with the picture itself")
-    nets = [style if isinstance(style, transformer_net.TransformerNet) else transformer_net.load_style(style) for style in styles]
+    normalized = given.pop("normalized", False)
+    nets = [s if isinstance(s, nn.Module) else transformer_net.load_style(s, normalized=normalized) for s in styles]
     given = {"strength" if name == "alpha" else name: value for name, value in given.items()}
     return Painter("fast", functools.partial(transformer_net.stylize, style=nets, **given))
 

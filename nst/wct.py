@@ -24,6 +24,7 @@ from nst.covariance import TRANSFORMS, Statistics, matched, matcher, matching_ma
 from nst.decoders import LAYERS, Decoder, check_decoder, default_networks, device_of, padded
 from nst.images import check_picture
 from nst.support.arguments import check_choice, check_share, check_whole, is_whole
+from nst.support.runtime import exactly
 from nst.vgg import VGG19
 
 LEVELS = (5, 4, 3, 2, 1)
@@ -159,7 +160,8 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor] | WCT, *, alpha: f
     def paint(x: Tensor, mix: StyleMix) -> Tensor:
         return method.paint(padded(x), mix, alpha, levels, transform, tile)
 
-    return finished(with_styles(paint, there, mix, brush, alpha), content, preserve_color)
+    with exactly(method.where):
+        return finished(with_styles(paint, there, mix, brush, alpha), content, preserve_color)
 
 
 def synthesize(style: Tensor, size: tuple[int, int] = (256, 256), *, passes: int = 3, seed: int = 0, encoder: VGG19 | None = None,
@@ -172,7 +174,8 @@ def synthesize(style: Tensor, size: tuple[int, int] = (256, 256), *, passes: int
     if not isinstance(size, Sequence) or len(size) != 2 or not all(is_whole(n) and n > 0 for n in size):
         raise ValueError(f"size={size!r}: expected (height, width) in pixels")
     check_whole("passes", passes)
-    texture = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(seed)).to(style.device)  # the same on every device
+    drawn = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(seed), dtype=torch.float32, device="cpu")
+    texture = drawn.to(style.device)  # the same on every device
     encoder, decoders = _networks(LEVELS, encoder, decoders)
     for _ in range(passes):
         texture = stylize(texture, style, brush=1, levels=LEVELS, encoder=encoder, decoders=decoders)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import inspect
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -182,3 +185,72 @@ def test_a_quiet_sheet_has_no_captions():
 def test_to_image_rounds_and_clips():
     picture = torch.tensor([-1.0, 0.5, 2.0]).reshape(1, 3, 1, 1)
     assert to_image(picture).getpixel((0, 0)) == (0, 128, 255)
+
+
+# --- the caller's settings of torch -----------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def doubles():
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+@contextlib.contextmanager
+def no_gradients():
+    torch.set_grad_enabled(False)  # at the top of a script, as most demos have it
+    try:
+        yield
+    finally:
+        torch.set_grad_enabled(True)
+
+
+SETTINGS = {"no_grad": torch.no_grad, "inference": torch.inference_mode, "disabled": no_gradients, "float64": doubles,
+            "float16": lambda: torch.autocast("cpu", torch.float16), "bfloat16": lambda: torch.autocast("cpu", torch.bfloat16)}  # fmt: skip
+X, S = (torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(3)) for size in ((64, 96), (80, 64)))
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("method", ["gatys", "adain", "wct", "noise", "masked", "article"])
+def test_a_picture_does_not_depend_on_the_callers_settings(method: str, setting: str):
+    def paint() -> torch.Tensor:
+        encoder = nst.VGG19.load("lite")
+        if method in ("adain", "wct"):
+            return getattr(nst, method).stylize(X, S, encoder=encoder)
+        config = nst.GatysConfig.article(evaluations=3) if method == "article" else nst.GatysConfig(evaluations=3)
+        config = replace(config, start="noise") if method == "noise" else config
+        masks = [torch.full((1, 1, 64, 96), 0.7)] if method == "masked" else None
+        torch.manual_seed(0)
+        return nst.gatys.stylize(X.clone(), S.clone(), config=config, encoder=encoder, masks=masks)  # clones: inference tensors
+
+    wanted = paint()
+    with SETTINGS[setting]():
+        painted = paint()
+    assert painted.dtype == torch.float32 and not painted.requires_grad
+    torch.testing.assert_close(painted.clone(), wanted, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("tile", [None, 48])
+@pytest.mark.parametrize(("dtype", "away"), [(torch.float16, 0.01), (torch.bfloat16, 0.05), (torch.float64, 1e-3)])
+def test_networks_in_other_precisions(dtype: torch.dtype, away: float, tile: int | None):
+    """Half precision is what who has a GPU tries first."""
+    encoder, decoder = nst.VGG19.load("lite"), nst.decoders.Decoder.load("adain")
+    content, style = nst.assets.picture("chelsea", 64)[..., :80], nst.assets.picture("rose_window", 40)
+    wanted = nst.adain.stylize(content, style, encoder=encoder, decoder=decoder, tile=tile)
+    other = {"encoder": copy.deepcopy(encoder).to(dtype), "decoder": copy.deepcopy(decoder).to(dtype)}
+    painted = nst.adain.stylize(content, style, tile=tile, **other)
+    assert painted.dtype == torch.float32 and float((painted - wanted).abs().mean()) < away
+    levels = (2,)
+    decoders = {k: nst.decoders.Decoder.load(f"relu{k}_1") for k in levels}
+    wanted = nst.wct.stylize(content, style, levels=levels, encoder=encoder, decoders=decoders, tile=tile)
+    half = {k: copy.deepcopy(d).to(dtype) for k, d in decoders.items()}
+    painted = nst.wct.stylize(content, style, levels=levels, encoder=other["encoder"], decoders=half, tile=tile)
+    assert painted.dtype == torch.float32 and float((painted - wanted).abs().mean()) < 3 * away
+    if tile is None:
+        config = nst.GatysConfig(evaluations=2, content_layers=("relu2_1",), style_layers=("relu1_1", "relu2_1"))
+        painted = nst.gatys.stylize(content, style, config=config, encoder=other["encoder"])
+        assert painted.dtype == torch.float32 and painted.isfinite().all() and not torch.equal(painted, content)

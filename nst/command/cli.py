@@ -109,6 +109,7 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is th
 MaxPixels = Annotated[int | None, typer.Option("--max-pixels", min=1, help="How many pixels a file may hold. Each takes 20 bytes "
                                                "of memory. Default: 150 million.")]  # fmt: skip
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object for each result.")]
+Normalized = Annotated[bool, typer.Option("--normalized", help="fast: the network's file is of pictures normalised as ImageNet's.")]
 KeepColour = Annotated[bool, typer.Option("--preserve-color", help="Keep the photograph's colours: paint its greys only.")]
 
 
@@ -196,6 +197,7 @@ def stylize(
     tile: Annotated[int | None, typer.Option(min=16, help="adain, wct: side of the squares in which a large picture is computed, "
                                              "with the same result. Default: 768 px from 1.5 million pixels on.")] = None,
     seed: Annotated[int, typer.Option(help="Of the random numbers.")] = 0,
+    normalized: Normalized = False,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> int:  # fmt: skip
@@ -225,7 +227,7 @@ def stylize(
         _check_mixture(style, method, mask)
         paint = methods.painter(style, method, size=size, masked=bool(mask), alpha=amount, brush=brush, style_weight=style_weight,
                                 match_weight=match_weight, evaluations=evaluations,
-                                preserve_color="coral" if coral else preserve_color, tile=tile)  # fmt: skip
+                                preserve_color="coral" if coral else preserve_color, tile=tile, normalized=normalized)  # fmt: skip
         masks = [read_mask(file, max_pixels) for file in mask or []]  # (1, 1, H', W') each
     search = paint.evaluations > 1 and len(waiting) == 1  # long: it deserves a bar of its own
     bar = _bar(paint.evaluations if search else len(waiting), style[0])
@@ -368,7 +370,7 @@ def train(
 @app.command()
 def video(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A film.")],
-    out: Annotated[Path, typer.Option("--output", "-o", help="The painted film: .mp4, .mkv, .mov.")],
+    out: Annotated[Path, typer.Option("--output", "-o", help="The painted film: .mp4, .mkv, .mov, .webm, .gif.")],
     style: Styles,
     method: Method = None,
     size: Annotated[int | None, typer.Option(min=16, help="Shorter side in pixels. Default: its own, at most 512.")] = None,
@@ -377,10 +379,14 @@ def video(
     preserve_color: KeepColour = False,
     smoothing: Annotated[float, typer.Option(min=0, max=0.98, help="Against flicker: how much of the last frame stays where the "
                                              "film does not change.")] = 0.8,
+    normalized: Normalized = False,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> int:  # fmt: skip
-    """Paint a film, frame by frame. Its sound and its times are kept, and its flicker is measured."""
+    """Paint a film, frame by frame. Its sound and its times are kept, and its flicker is measured.
+
+    What was cut off goes on where it was, with the same command: pieces of it lie in OUT.pieces until the film is whole.
+    """
     if not source.is_file():
         raise Misuse(f"{source}: no such film")
     if out.exists() and not overwrite:
@@ -392,19 +398,31 @@ def video(
         raise Misuse('films need PyAV: pip install "av>=14"')
     from nst import methods
     from nst.command import video as films
+    from nst.support import interrupts, weights
 
     with _wrong_use():
-        paint = methods.painter(style, method, size=size, alpha=amount, brush=brush, preserve_color=preserve_color)
+        paint = methods.painter(style, method, size=size, alpha=amount, brush=brush, preserve_color=preserve_color,
+                                normalized=normalized)  # fmt: skip
     out.parent.mkdir(parents=True, exist_ok=True)
-    with _bar(None, "frames") as advance:
+    styles = [weights.sha256(name) if Path(name).is_file() else name for name in style]
+    what = {"style": styles, "method": paint.method, "amount": amount, "brush": brush, "preserve_color": preserve_color,
+            "normalized": normalized}  # fmt: skip
+    pieces = out.with_name(f"{out.name}.pieces")
+    with _bar(None, "frames") as advance, interrupts.raised():
         try:
-            facts = films.stylize(source, out, paint, size, smoothing, lambda k, total: advance(completed=k, total=total or None))
+            facts = films.stylize(source, out, paint, size, smoothing, lambda k, total: advance(completed=k, total=total or None),
+                                  pieces, what)  # fmt: skip
         except FAILURES as error:
             return complain(error, 1)
     if as_json:
         print(as_line(content=str(source), output=str(out), status="painted", **facts))
-    else:
-        print(f"{out}  {facts['frames']} frames, {facts['seconds']:.1f} s, {'sound kept' if facts['sound'] else 'no sound'}")
+        return 0
+    print(f"{out}  {facts['frames']} frames, {facts['seconds']:.1f} s, {'sound kept' if facts['sound'] else 'no sound'}")
+    if facts["resumed"]:
+        print(f"{facts['resumed']} of the frames were there already, in {pieces}")
+    if facts["damaged"]:
+        print(f"{facts['damaged']} damaged packets were passed over: the film lacks what was in them")
+    if "flicker_with" in facts:  # of two frames or more
         print("flicker, in 8-bit steps from frame to frame where the film stays the same: "
               f"{facts['flicker_without']:.2f} without smoothing, {facts['flicker_with']:.2f} with; "
               f"the film itself {facts['flicker_film']:.2f}")  # fmt: skip
