@@ -305,7 +305,7 @@ def video(
         Report(as_json).kept(Job(source, out))
         return 0
     if importlib.util.find_spec("av") is None:
-        raise Misuse('films need PyAV: pip install "av>=14"')
+        raise Misuse('films need PyAV: pip install "av>=14.2"')
     from nst import methods
     from nst.command import video as films
     from nst.support import interrupts, weights

@@ -182,7 +182,8 @@ def _opened(source: Path):
 
 def _films(reader) -> list:
     """Its streams of pictures but for the cover of a record."""
-    return [stream for stream in reader.streams.video if not int(getattr(stream, "disposition", 0)) & COVER]
+    said = ((stream, getattr(stream, "disposition", 0)) for stream in reader.streams.video)
+    return [stream for stream, what in said if not getattr(what, "value", what) & COVER]  # an enumeration's, or a number
 
 
 # --- what the target can hold -----------------------------------------------------------------------------------------------------
@@ -436,7 +437,8 @@ def _turns(frame) -> int:
 def _pixels(frame) -> Tensor:
     """A frame as it is, but upright: (1, 3, H, W) in [0, 1]."""
     clear = frame.format.has_palette or any(part.is_alpha for part in frame.format.components)
-    pixels = torch.from_numpy(frame.to_ndarray(format="rgba" if clear else "rgb24")).permute(2, 0, 1)[None].float() / 255
+    kind = "rgba" if clear else "rgb24"  # which has no matrix; naming one makes older PyAVs look at the frame's
+    pixels = torch.from_numpy(frame.to_ndarray(format=kind, dst_colorspace=BT601)).permute(2, 0, 1)[None].float() / 255
     if clear:
         pixels = torch.lerp(torch.ones_like(pixels[:, :3]), pixels[:, :3], pixels[:, 3:])
     return torch.rot90(pixels, _turns(frame), (2, 3)) if _turns(frame) else pixels
@@ -459,7 +461,7 @@ def _join(pieces: _Pieces, reader, sounds: dict[int, str], aside: Path) -> None:
     import av
 
     with av.open(str(aside), "w") as writer, av.open(str(pieces.file(0))) as first:
-        film = writer.add_stream_from_template(first.streams.video[0])
+        film = writer.add_stream_from_template(first.streams.video[0], opaque=True)
         with contextlib.ExitStack() as stack:
             tracks = []
             for index, codec in sounds.items():  # each read on its own, so that all can be put in order
