@@ -79,7 +79,7 @@ class Decoder(nn.Module):
         except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"{path}: is not a decoder's weights: {error}") from error
         decoder.metadata = metadata
-        return decoder.eval().requires_grad_(False)
+        return decoder.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
     def save(
         self, path: str | os.PathLike, encoder: VGG19, metadata: dict | None = None, dtype: torch.dtype = torch.float32

@@ -145,7 +145,7 @@ class VGG19(nn.Module):
         except (TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"{path}: its mean is {metadata['mean']!r}, expected three numbers") from error
         encoder.metadata = metadata
-        return encoder.eval().requires_grad_(False)
+        return encoder.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
     @property
     def sha256(self) -> str:
@@ -172,7 +172,9 @@ class VGG19(nn.Module):
         """
         layers = [layers] if isinstance(layers, str) else list(layers)
         deepest = self._check(pictures, layers)
-        found, x = {}, ((pictures - self.mean) / self.std).to(next(self.parameters()).dtype)
+        x = ((pictures - self.mean) / self.std).to(next(self.parameters()).dtype)
+        x = x.contiguous(memory_format=torch.channels_last)  # laid out so, it pools much faster
+        found: dict[str, Tensor] = {}
         for name in CONVOLUTIONS[: deepest + 1]:
             if name.endswith("_1") and name != "conv1_1":
                 x = self._pool(x)  # (B, C, H, W) -> (B, C, H/2, W/2)

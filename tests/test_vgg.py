@@ -58,7 +58,7 @@ def test_every_layer_equals_torchvisions(torchvision_vgg, full):
         if i in FEATURES_INDEX or i - 1 in FEATURES_INDEX:
             block = CONVOLUTIONS[FEATURES_INDEX.index(i if i in FEATURES_INDEX else i - 1)][4:]
             name = ("conv" if i in FEATURES_INDEX else "relu") + block
-            assert torch.allclose(ours[name], F.relu(x) if name.startswith("relu") else x, rtol=1e-4, atol=1e-5), name
+            assert torch.allclose(ours[name], F.relu(x) if name.startswith("relu") else x, rtol=1e-4, atol=1e-4), name
             seen += 1
     assert seen == 26 and list(ours) == layer_names()
 

@@ -24,8 +24,8 @@ from nst import assets
 from nst.images import load_image
 from nst.support.arguments import check_choice, check_number, check_whole
 from nst.support.downloads import fetch
+from nst.support.formats import passed_over, pictures_below, suffixes
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 CACHE = 2**29  # bytes of pictures that one `Crops` keeps
 _OTHERWISE = (
     "Any folder of photographs does as well: nst.training.datasets.picture_files(folder); with none at hand, "
@@ -159,7 +159,7 @@ def _digest(files: Sequence[str | os.PathLike]) -> str:
     """Of the files' names and lengths, in their order: their folder may move."""
     lengths = (os.path.getsize(file) if os.path.isfile(file) else -1 for file in files)
     lines = [f"{os.path.basename(file)} {length}" for file, length in zip(files, lengths, strict=True)]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()  # a name may be any bytes
 
 
 def _recoloured(x: Tensor, rng: random.Random, amount: float) -> Tensor:
@@ -188,13 +188,18 @@ class Pairs:
 
 
 def picture_files(folder: str | os.PathLike) -> list[Path]:
-    """All picture files below a folder, in the order of their paths. Raises FileNotFoundError, ValueError where there are none."""
+    """All picture files below a folder, in the order of their paths: those that `load_image` reads, by their suffix.
+
+    Files and folders that begin with a dot are passed over, such as a notebook's `.ipynb_checkpoints` and the `._` copies of macOS;
+    `nst.support.formats.pictures_below` counts them. Raises FileNotFoundError, ValueError where there are no pictures.
+    """
     folder = Path(folder)
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder of pictures")
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+        raise FileNotFoundError(f"{folder}: {'is a file, expected a' if folder.exists() else 'no such'} folder of pictures")
+    found, passed = pictures_below(folder)
     if not found:
-        raise ValueError(f"{folder}: holds no pictures ({', '.join(sorted(SUFFIXES))})")
+        also = f"; passed over: {passed_over(passed)}" if passed else ""
+        raise ValueError(f"{folder}: holds no pictures ({', '.join(suffixes())}){also}")
     return found
 
 

@@ -22,9 +22,8 @@ from torch import nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 import nst
-from nst import training
 from nst.adain import AdaINLoss
-from nst.training import TrainingConfig, checkpoints, samples, train
+from nst.training import TrainingConfig, checkpoints, loop, samples, train
 from nst.training.datasets import Batch, Crops, offline_files
 from nst.training.perceptual import PerceptualConfig, PerceptualLoss
 from nst.transformer_net import TransformerNet
@@ -203,8 +202,8 @@ def test_the_callers_things_stay_as_they_are():
 def test_the_device_is_the_one_that_was_asked_for(monkeypatch: pytest.MonkeyPatch):
     """NST_DEVICE=cuda:1 trains there, not on cuda:0; here "meta" stands for it, which every machine has."""
     monkeypatch.setenv("NST_DEVICE", "meta")
-    monkeypatch.setattr(training.loop, "device", lambda: torch.device("meta"))
-    with training.loop._accelerator(small(), None) as (accelerator, _):
+    monkeypatch.setattr(loop, "device", lambda: torch.device("meta"))
+    with loop._accelerator(small(), None) as (accelerator, _):
         assert accelerator.device == torch.device("meta")
     assert "ACCELERATE_TORCH_DEVICE" not in os.environ
     monkeypatch.undo()
@@ -212,9 +211,9 @@ def test_the_device_is_the_one_that_was_asked_for(monkeypatch: pytest.MonkeyPatc
 
 
 def test_no_bfloat16_where_accelerate_has_none(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(training.loop, "is_bf16_available", lambda: False)
-    monkeypatch.setattr(training.loop.time, "perf_counter", lambda: pytest.fail("probed all the same"))
-    assert training.loop._precision("auto") == "no" and training.loop._precision("bf16") == "bf16"
+    monkeypatch.setattr(loop, "is_bf16_available", lambda: False)
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: pytest.fail("probed all the same"))
+    assert loop._precision("auto") == "no" and loop._precision("bf16") == "bf16"
 
 
 def test_which_pictures_a_step_asks_for():
@@ -294,10 +293,10 @@ def test_nothing_in_a_checkpoint_is_executed(tmp_path: Path, file: str):
 
 def test_auto_is_decided_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A probe that comes out otherwise the second time must not change the numbers of a resumed run."""
-    monkeypatch.setattr(training.loop, "_precision", lambda wanted: "bf16" if wanted == "auto" else wanted)
+    monkeypatch.setattr(loop, "_precision", lambda wanted: "bf16" if wanted == "auto" else wanted)
     first, _ = run(small(steps=3, precision="auto"), folder=tmp_path)
     assert json.loads((tmp_path / "step_000003" / "run.json").read_text())["config"]["precision"] == "bf16"
-    monkeypatch.setattr(training.loop, "_precision", lambda wanted: "no" if wanted == "auto" else wanted)
+    monkeypatch.setattr(loop, "_precision", lambda wanted: "no" if wanted == "auto" else wanted)
     assert run(small(steps=3, precision="auto"), folder=tmp_path)[0] == first
 
 
@@ -614,7 +613,7 @@ def test_processes_share_a_steps_pictures_without_overlap():
         return Noise()(step, positions)
 
     for rank in range(3):
-        list(training.loop._ahead(data, small(steps=2, batch_size=2, accumulate=2), Share(rank, 3), 0))
+        list(loop._ahead(data, small(steps=2, batch_size=2, accumulate=2), Share(rank, 3), 0))
     assert sorted(asked) == [(step, p) for step in range(2) for p in range(12)]
 
 
@@ -630,9 +629,9 @@ def test_bfloat16_where_it_is_well_faster_only(monkeypatch: pytest.MonkeyPatch, 
         return plain(self, x)
 
     monkeypatch.setattr(nn.Conv2d, "forward", forward)
-    monkeypatch.setattr(training.loop, "is_bf16_available", lambda: True)
-    monkeypatch.setattr(training.loop.time, "perf_counter", lambda: clock[0])
-    assert training.loop._precision("auto") == chosen and set(dtypes) == {torch.float32, torch.bfloat16}
+    monkeypatch.setattr(loop, "is_bf16_available", lambda: True)
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: clock[0])
+    assert loop._precision("auto") == chosen and set(dtypes) == {torch.float32, torch.bfloat16}
 
 
 def test_a_checkpoint_with_more_in_its_identity_is_another_run(tmp_path: Path):
