@@ -22,7 +22,6 @@ from nst.covariance import Statistics, matcher, mean_and_covariance
 from nst.decoders import Decoder, check_decoder, default_networks, device_of, padded
 from nst.images import check_picture
 from nst.support.arguments import check_share
-from nst.support.runtime import exactly
 from nst.vgg import VGG19
 
 if TYPE_CHECKING:  # torchvision, which crops pictures, takes a second to import
@@ -148,8 +147,7 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor] | AdaIN, *, alpha:
     def paint(x: Tensor, mix: StyleMix) -> Tensor:
         return method.paint(method.read(x, tile), mix, alpha, palette, tile)
 
-    with exactly(method.where):
-        return finished(with_styles(paint, there, mix, brush, alpha), content, preserve_color)
+    return finished(with_styles(paint, there, mix, brush, alpha), content, preserve_color)
 
 
 class AdaINLoss:

@@ -25,7 +25,7 @@ from nst.decoders import default_networks, device_of
 from nst.images import check_picture, resize
 from nst.optim import minimize_in_box
 from nst.support.arguments import check_choice, check_number, check_whole
-from nst.support.runtime import exactly, progress
+from nst.support.runtime import progress
 
 Losses = dict[str, float]
 Callback = Callable[[int, Losses, Tensor], None]
@@ -229,8 +229,7 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, style_weights:
     encoder, _ = default_networks(encoder)
     there, mix = prepared(content, style, style_weights, masks, preserve_color, device_of(encoder))
     first = None if start is None else moved(start, there.device)
-    with exactly(there.device):
-        return finished(_search(config, encoder, there, mix, first, callback), content, preserve_color)
+    return finished(_search(config, encoder, there, mix, first, callback), content, preserve_color)
 
 
 def _search(config: GatysConfig, encoder: nn.Module, content: Tensor, mix: StyleMix, x: Tensor | None,

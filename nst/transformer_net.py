@@ -167,8 +167,8 @@ class TransformerNet(nn.Module):
             height, width = x.shape[-2:]
             down, right = (min(BORDER, (side - 1) // 4 * 4) for side in (height, width))  # the network's grid is of four pixels
             x = F.pad(x, (right, right, down, down), mode="reflect")
-            made = net(x.to(first.dtype), painting=True)
-            return made[..., down : down + height, right : right + width].float().clamp_(0, 1)
+            made = net(x.to(first.dtype), painting=True).float()
+            return made[..., down : down + height, right : right + width].clamp(0, 1)
 
         def paint(picture: Tensor) -> Tensor:
             x = picture.to(first.device, torch.float32).clamp(0, 1)
@@ -178,7 +178,7 @@ class TransformerNet(nn.Module):
             fits = memory.shorter_side_that_fits(lambda side: paint(resize(content, side)), *content.shape[-2:])
             return memory.too_large("content", *content.shape[-2:], fits)
 
-        with exactly(first.device):
+        with exactly():
             return memory.with_advice(lambda: paint(content), advice)
 
     def save(self, path: str | os.PathLike, metadata: dict | None = None, dtype: torch.dtype = torch.float32) -> None:
@@ -194,15 +194,15 @@ Style = str | os.PathLike | TransformerNet
 def load_style(which: str | os.PathLike, *, normalized: bool = False, norm: str | None = None) -> TransformerNet:
     """A trained network, frozen, on `nst.device()`: the name of a shipped style (`shipped_styles()`), or a file that `save` wrote.
 
-    Others' checkpoints are read as well, whatever their suffix: a state dict, alone or within a dictionary, of the article's network
-    or of pytorch/examples' (fast_neural_style), whose pictures are 0 … 255.
+    Others' checkpoints are read as well, whatever their suffix: a state dict, alone or within a dictionary, of the article's
+    network or of pytorch/examples' (fast_neural_style), whose pictures are 0 … 255.
     normalized: the network was trained on pictures normalised with ImageNet's mean and standard deviation, and paints such: the
         best-known repository with the article's layer names, eriklindernoren's, does so. No file says it; painted without it,
         most of a picture is at 0 or 1. Its first and last convolution take the numbers in, so it reads and writes [0, 1] here.
     norm: "instance" or "batch", of a checkpoint; None: batch where it counts batches, as batch norms do since torch 0.4.1. Instance
         norms of before 0.4 stored statistics, too, and never used them.
-    Raises FileNotFoundError or ValueError naming the file: not weights, cut short, another architecture; what it is instead. Nothing
-    is ever unpickled but tensors.
+    Raises FileNotFoundError or ValueError naming the file: not weights, cut short, another architecture; what it is instead.
+    Nothing is ever unpickled but tensors.
     """
     shipped = shipped_styles()
     if isinstance(which, str) and which not in shipped and not Path(which).suffix and not Path(which).exists():

@@ -81,12 +81,12 @@ class Monitor(Panel):
 
     @torch.no_grad()
     def _sample(self, step: int, model: nn.Module) -> None:
-        training = model.training
+        if not hasattr(model, "stylize"):  # a decoder makes pictures of features only
+            return
         for name, picture in self.samples.items():
             self.painted[name] = model.stylize(picture)
             self.views[name].show(self.painted[name])
             self.views[name].alt = self.views[name].caption = f"{name} after step {step}"
-        model.train(training)
 
     def start(self) -> None:
         """Call `run` with this monitor on the worker's thread."""
