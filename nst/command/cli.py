@@ -66,7 +66,9 @@ def main(arguments: list[str] | None = None) -> int:
         with interrupts.raised():
             code = app(args=arguments, prog_name="nst", standalone_mode=False) or 0
         return complain("stopped", code) if code == STOPPED else code
-    except BrokenPipeError:  # `nst list | head`: the reader has seen enough
+    except (BrokenPipeError, SystemExit) as error:  # `nst list | head`: the reader has seen enough
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):  # typer makes an exit of it
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (Misuse, OSError) as error:
@@ -353,7 +355,8 @@ def train(
             return complain(error, 1)
     if _process()[0] == 0:
         net.weak = {}  # of the style that it started from
-        facts = {"style": style, "recipe": "nst train", "steps": steps, "seed": seed, "loss": vars(recipe), "licence": None}
+        name = style.encode("utf-8", "backslashreplace").decode()  # a header holds letters only
+        facts = {"style": name, "recipe": "nst train", "steps": steps, "seed": seed, "loss": vars(recipe), "licence": None}
         out.parent.mkdir(parents=True, exist_ok=True)
         net.save(out, facts)
         first, last = (sum(losses.values()) for losses in (trace[0], trace[-1]))

@@ -181,3 +181,27 @@ def test_imagenette_without_a_network(tmp_path: Path, monkeypatch):
 
 def test_offline_photographs_are_there():
     assert len(offline_files()) == 5 and all(path.is_file() for path in offline_files())
+
+
+def test_hidden_files_are_not_learned_from_and_every_format_is(tmp_path: Path):
+    """A notebook's copies and macOS' ._ files are no photographs."""
+    for name in ("a.png", "b.gif", "c.jfif", ".d.png", ".ipynb_checkpoints/a-checkpoint.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        nst.save_image(torch.rand(3, 8, 8), tmp_path / name)
+    (tmp_path / "notes.txt").write_text("not a picture")
+    assert [f.name for f in picture_files(tmp_path)] == ["a.png", "b.gif", "c.jfif"]
+    only = tmp_path / ".ipynb_checkpoints"
+    (only / "a-checkpoint.png").rename(only / ".a.png"), (only / "b.txt").write_text("")
+    with pytest.raises(ValueError, match=r"holds no pictures .*; passed over: 2 files: 1 .txt, 1 hidden"):
+        picture_files(only)
+    with pytest.raises(FileNotFoundError, match="a.png: is a file, expected a folder of pictures"):
+        picture_files(tmp_path / "a.png")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows' names are letters")
+def test_a_files_name_may_be_any_bytes(tmp_path: Path):
+    file = tmp_path / os.fsdecode(b"\xff.png")
+    nst.save_image(torch.rand(3, 16, 16), file)
+    crops = Crops(picture_files(tmp_path), 8, read=8)
+    assert crops(0, range(2)).content.shape == (2, 3, 8, 8)
+    assert crops.identity["files"] == hashlib.sha256(b"\xff.png %d" % file.stat().st_size).hexdigest()
