@@ -683,7 +683,7 @@ def test_transparency_may_be_kept(tmp_path):
     rgba[0, 0], rgba[0, 1] = (255, 0, 0, 255), (255, 0, 0, 51)
     rgba[1] = (0, 255, 0, 0)  # green that nobody sees
     Image.fromarray(rgba).save(tmp_path / "a.png")
-    for source in (tmp_path / "a.png", Image.fromarray(rgba), rgba):
+    for source in (tmp_path / "a.png", Image.fromarray(rgba), rgba, rgba / 255):
         picture, alpha = load_transparent(source)
         assert picture[0, :, 0].T.tolist() == [[1, 0, 0], [1, 0, 0]] and torch.equal(picture[0, :, 1], torch.ones(3, 2))
         torch.testing.assert_close(alpha, torch.tensor([[[[1, 0.2], [0, 0]]]]))
@@ -700,6 +700,7 @@ def test_what_is_saved_transparent_is_read_so(tmp_path, suffix):
     assert float((load_transparent(tmp_path / f"a.{suffix}")[1] - alpha).abs().max()) <= 1 / 255
     opaque = load_transparent(Image.new("RGBA", (4, 4), (1, 2, 3, 255)))
     assert opaque[1] is None and load_transparent(Image.new("RGB", (4, 4)))[1] is None
+    assert load_transparent(np.zeros((4, 4, 3), np.uint8))[1] is None and load_transparent(np.zeros((4, 4)))[1] is None
 
 
 def test_colours_are_scaled_by_what_is_seen_of_them(tmp_path):
@@ -738,7 +739,8 @@ def mask_files(folder: Path) -> dict[str, Path]:
     white = np.where(INSIDE, 255, 0).astype(np.uint8)
     kinds = {
         "grey": Image.fromarray(white), "colours": Image.fromarray(white).convert("RGB"),
-        "bits": Image.fromarray(white).convert("1"), "numbers": Image.fromarray(INSIDE.astype(np.uint8)),  # 0 and 1, as a segmentation program saves its array
+        "bits": Image.fromarray(white).convert("1"),
+        "numbers": Image.fromarray(INSIDE.astype(np.uint8)),  # 0 and 1, as a segmentation program saves its array
         "sixteen": Image.fromarray(INSIDE.astype(np.uint16) * 65535), "sixteen_8": Image.fromarray(INSIDE.astype(np.uint16) * 255),
         "sixteen_1": Image.fromarray(INSIDE.astype(np.uint16)),
         "white_on_clear": Image.fromarray(np.dstack([np.full((12, 12, 3), 255, np.uint8), white])),

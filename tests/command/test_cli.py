@@ -222,7 +222,7 @@ def test_torchrun_shares_a_folder_out(tmp_path: Path, machines: int, each: int):
     (["stylize", "astronaut", "--style", SHIPPED, "--style", "rose_window", "--method", "fast", "-o", "out.png"],
      "--method fast: 2 networks need a --mask each"),
     (["stylize", "astronaut", "--style", SHIPPED, "--mask", "black.png", "-o", "out.png"],
-     "black.png: cannot be read as a picture: as a mask, it paints nothing"),
+     "black.png: as a mask, it paints nothing: it is black everywhere. White is painted"),
     (["train", "astronaut", "nowhere", "-o", "net.safetensors"], "nowhere: no such folder"),
     (["train", "astronaut", "a", "-o", "net.pth"], "net.pth: a network's file ends in .safetensors"),
     (["video", "none.mp4", "-o", "out.mp4", "--style", SHIPPED], "none.mp4: no such film"),

@@ -166,3 +166,10 @@ def test_an_unknown_suffix_is_named(tmp_path: Path):
         video.stylize(tmp_path / "in.mp4", tmp_path / "out.nonsense", lambda frame: frame)
     with pytest.raises(FileNotFoundError, match="no such film"):
         video.stylize(tmp_path / "none.mp4", tmp_path / "out.mp4", lambda frame: frame)
+
+
+@pytest.mark.parametrize("size", [0, -5, 2.5])
+def test_a_senseless_size_is_refused(tmp_path: Path, size: float):
+    with pytest.raises(ValueError, match="^size="):
+        video.stylize(tmp_path / "none.mp4", tmp_path / "out.mp4", lambda x: x, size)
+    assert list(tmp_path.iterdir()) == []
