@@ -129,7 +129,7 @@ def _opened(source: Source, size: int | None, max_pixels: int | None, small: boo
             else:
                 image = file
             image.load()
-            image = _sixteen_bits(image)
+            image = image.convert("LA") if image.mode == "La" else _sixteen_bits(image)
             with contextlib.suppress(Exception):  # whatever a damaged EXIF block brings out
                 image = ImageOps.exif_transpose(image, in_place=ours) or image
             yield image, name
@@ -332,7 +332,7 @@ def _of_mask(mask: Image.Image | np.ndarray, name: str) -> np.ndarray:
     values = _shares(values.astype(np.float64), values.dtype, start)
     if alpha is not None and alpha.min() == 1:
         alpha = None
-    seen = values if alpha is None else values[alpha > 0]
+    seen = values if alpha is None else values[alpha > 0.1]  # what is nearly clear may be of any colour
     if values.shape[2] == 3 and len(seen) and np.ptp(seen, axis=-1).max() > 0.05:  # more than a JPEG's noise
         values = _of_colours(values, start) if alpha is None else np.ones_like(values[..., :1])
     values = values.mean(2) if alpha is None else values.mean(2) * alpha

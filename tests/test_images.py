@@ -698,6 +698,7 @@ def test_what_is_saved_transparent_is_read_so(tmp_path, suffix):
     alpha = torch.linspace(0, 1, 16).expand(1, 1, 8, 16)
     save_image(torch.full((1, 3, 8, 16), 0.5), tmp_path / f"a.{suffix}", alpha)
     assert float((load_transparent(tmp_path / f"a.{suffix}")[1] - alpha).abs().max()) <= 1 / 255
+    assert load_transparent(Image.new("LA", (4, 4), (200, 51)).convert("La"))[1].mean() == pytest.approx(0.2)
     opaque = load_transparent(Image.new("RGBA", (4, 4), (1, 2, 3, 255)))
     assert opaque[1] is None and load_transparent(Image.new("RGB", (4, 4)))[1] is None
     assert load_transparent(np.zeros((4, 4, 3), np.uint8))[1] is None and load_transparent(np.zeros((4, 4)))[1] is None
