@@ -155,7 +155,7 @@ def _file(source: Any) -> tuple[Path | io.BytesIO, str, int]:
     if not isinstance(source, str | os.PathLike):
         raise TypeError("path: expected a file's path, its bytes, an open file, a Pillow image or a NumPy array, got "
                         f"{type(source).__name__}")  # fmt: skip
-    if ADDRESS.match(os.fspath(source)):
+    if ADDRESS.match(os.fspath(source)) and not os.path.exists(source):
         raise ValueError(f"{source}: is an internet address, and nothing is fetched here: save the picture, or pass its bytes")
     path = Path(source)
     if path.is_fifo():  # a pipe: `<(…)` of a shell

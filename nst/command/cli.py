@@ -283,6 +283,7 @@ def sheet(
     except FAILURES as error:
         return complain(error, 1)
     names = assets.shipped_styles() if method == "fast" else assets.styles()
+    name = f"{name} (the picture)" if name in names else name  # a caption each
     pictures, failures = {name: photo}, 0
     with _bar(len(names), "styles") as advance:
         for style in names:

@@ -197,6 +197,7 @@ def test_torchrun_shares_a_folder_out(tmp_path: Path, machines: int, each: int):
     (["sheet", "astronaut", "-o", "sheet.txt"], "unknown picture suffix '.txt'"),
     (["sheet", "astronaut", "-o", "sheet.pdf"], "unknown picture suffix '.pdf'"),
     (["sheet", "a"], "a: is a folder, expected a picture"),
+    (["stylize", "", "--style", SHIPPED, "-o", "out"], "CONTENT: is empty"),
     (["sheet", "a/x.png", "-o", "a/x.png"], "a/x.png: is read by this command, and would be painted over"),
     (["stylize", "a/x.png", "--style", SHIPPED, "-o", "out.pdf"], "out.pdf: unknown picture suffix '.pdf'"),
     (["stylize", "a/x.png", "--style", SHIPPED, "-o", "out.ico"], "out.ico: unknown picture suffix '.ico'"),
@@ -518,8 +519,10 @@ def test_no_name_stops_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca
         assert sorted(found) == sorted(names)
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(said, "ascii", errors="strict"))
     assert run("stylize", folder / names[0], "--style", folder / names[3], "--size", 32, "-o", tmp_path / "絵.png") == 0
-    for command in (["list"], ["list", "--json"], ["info"], ["sheet", folder / names[2], "--size", 32, "-o", tmp_path / "☃.png"]):
+    for command in (["list"], ["list", "--json"], ["info"]):
         assert run(*command) == 0
+    for name in names:
+        assert run("sheet", folder / name, "--size", 32, "-o", tmp_path / "☃.png", "--overwrite") == 0, name
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes are Linux'")
@@ -659,6 +662,14 @@ def test_a_pipe_is_a_picture(tmp_path: Path):
 def test_a_sheet_from_standard_input_to_standard_output(tmp_path: Path):
     done = call("sheet", "-", "-o", "-", "--size", 32, stdin=photo(tmp_path / "a.png").read_bytes())
     assert done.returncode == 0 and Image.open(io.BytesIO(done.stdout)).format == "PNG", done.stderr
+
+
+def test_a_style_has_a_sheet_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture):
+    """It is the picture, and one of the styles."""
+    assert run("sheet", SHIPPED, "--size", 32, "-o", tmp_path / "a.png") == 0
+    assert run("sheet", "astronaut", "--size", 32, "-o", tmp_path / "b.png") == 0
+    sizes = [nst.load_image(tmp_path / name).shape[-2] for name in ("a.png", "b.png")]
+    assert sizes[0] == sizes[1] and capsys.readouterr().out.count(f"  {len(assets.styles())} styles") == 2
 
 
 def test_a_broken_picture_has_no_sheet(tmp_path: Path, capsys: pytest.CaptureFixture):

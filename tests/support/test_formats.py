@@ -14,7 +14,7 @@ from nst import images
 from nst.support import formats
 from nst.support.formats import check_sides, check_transparent, format_of, passed_over, pictures_below, suffixes, what_it_is
 
-WIDELY = {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".jp2", ".ppm", ".pgm", ".tga"}
+WIDELY = {".jpg", ".jpeg", ".jfif", ".mpo", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".jp2", ".ppm", ".pgm", ".tga"}
 
 
 def test_a_suffix_of_every_format_that_is_read():
