@@ -181,6 +181,14 @@ def test_a_sheet_holds_each_picture_where_it_belongs_and_its_caption():
     )
 
 
+@pytest.mark.parametrize(("count", "columns"), [(1, 1), (4, 4), (5, 3), (6, 3), (7, 3), (10, 4)])
+def test_a_sheet_has_about_as_many_rows_as_columns(count: int, columns: int):
+    page = sheet({str(k): torch.zeros(1, 3, 8, 8) for k in range(count)}, height=8)
+    rows = -(-count // columns)
+    step = 8 + CAPTION + GAP
+    assert page.shape[-2:] == (2 * MARGIN + rows * step - GAP, 2 * MARGIN + columns * 8 + (columns - 1) * GAP)
+
+
 def test_a_quiet_sheet_has_no_captions():
     assert sheet({"a": torch.zeros(1, 3, 8, 8)}, height=8, quiet=True).shape == (1, 3, 2 * MARGIN + 8, 2 * MARGIN + 8)
     dense = sheet({"a": torch.zeros(1, 3, 8, 8)}, height=16, density=2)

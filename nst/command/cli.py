@@ -149,6 +149,12 @@ def _say(line: str) -> None:
         complain(line, 0)
 
 
+def _is_stretched(mask, content) -> bool:
+    """Do their sides, (…, H, W), stand in another proportion, by more than a twentieth?"""
+    (height, width), (high, wide) = mask.shape[-2:], content.shape[-2:]
+    return abs(width * high / (height * wide) - 1) > 0.05
+
+
 def _check_mixture(styles: list[str], method: str | None, masks: list[Path] | None = None) -> None:
     """Misuse: several styles for networks, each of which paints its own."""
     if method == "fast" and len(styles) > 1 and not masks:
@@ -240,6 +246,9 @@ def stylize(
                 content, alpha = methods.transparent_working_size(content, alpha, method, size)
                 if job.target != STDIO:
                     check_sides(job.target, *content.shape[-2:])
+                for file, m in zip(mask or [], masks, strict=True):
+                    if _is_stretched(m, content):
+                        complain(f"{file}: is stretched over {job.source}, which has another shape", 0)
                 fitted = [methods.resize(m, tuple(content.shape[-2:])) for m in masks] or None
                 painted = paint(content, masks=fitted, **watching)
                 write(painted, job.target, alpha)

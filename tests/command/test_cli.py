@@ -719,6 +719,17 @@ def test_a_mask_paints_where_it_is_white_and_not_where_it_is_clear(tmp_path: Pat
         assert change[inside > 0].mean() > 0.05 and change[inside == 0].max() < 1 / 255
 
 
+def test_a_mask_of_another_shape_is_said_to_be_stretched(tmp_path: Path, capsys: pytest.CaptureFixture):
+    """As where a program that knows no EXIF has made it of a photograph that a phone has turned."""
+    source = photo(tmp_path / "a.png", (48, 64))
+    for size, said in (((64, 48), ""), ((32, 24), ""), ((48, 64), f"nst: {tmp_path / 'm.png'}: is stretched over {source}, ")):
+        Image.new("L", size, 255).save(tmp_path / "m.png")
+        options = ["--style", SHIPPED, "--mask", tmp_path / "m.png", "--overwrite"]
+        assert run("stylize", source, *options, "-o", tmp_path / "out.png") == 0
+        err = capsys.readouterr().err
+        assert err.startswith(said) and bool(err) == bool(said)
+
+
 def cut_out(path: Path, size: int = 64) -> np.ndarray:
     """A square in noise on clear; its opaqueness (H, W)."""
     rng, alpha = np.random.default_rng(0), np.zeros((size, size), np.uint8)
