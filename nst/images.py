@@ -62,7 +62,7 @@ def load_image(path: Source, size: int | None = None, max_pixels: int | None = N
     if isinstance(path, np.ndarray):
         picture = _of_array(path, "path")
         return picture if size is None else resize(picture, size)
-    with _opened(path, size, max_pixels) as image:
+    with _opened(path, size, max_pixels) as (image, _):
         rgb = _as_rgb(image)
     return _tensor(_resized(rgb, size))
 
@@ -73,10 +73,11 @@ def load_transparent(path: Source, size: int | None = None, max_pixels: int | No
     None in place of the second where nothing is transparent. Arguments and errors as for `load_image`, which lays it on white.
     """
     if isinstance(path, np.ndarray):
-        path = Image.fromarray(path) if path.dtype == np.uint8 else path
-        if isinstance(path, np.ndarray):
-            return load_image(path, size), None
-    with _opened(path, size, max_pixels) as image:
+        whole = load_image(path, size)
+        if path.ndim == 2 or path.shape[2] != 4:
+            return whole, None
+        path = Image.fromarray(path if path.dtype == np.uint8 else (path * 255).round().clip(0, 255).astype(np.uint8))
+    with _opened(path, size, max_pixels) as (image, _):
         rgb, seen = _colours(image)
     if seen is None or seen.getextrema()[0] == 255:
         return _tensor(_resized(rgb, size)), None
@@ -97,15 +98,16 @@ def load_mask(path: Source, size: int | None = None, max_pixels: int | None = No
     if isinstance(path, np.ndarray):
         mask = _of_mask(path, "path")
     else:
-        with _opened(path, None if size is None else size, max_pixels, small=False) as image:
-            mask = _of_mask(image, "")
+        with _opened(path, size, max_pixels, small=False) as (image, name):
+            pass
+        mask = _of_mask(image, name)
     mask = torch.from_numpy(mask.astype(np.float32))[None, None]  # (1, 1, H, W)
     return mask if size is None else resize(mask, size)
 
 
 @contextlib.contextmanager
-def _opened(source: Source, size: int | None, max_pixels: int | None, small: bool = True) -> Iterator[Image.Image]:
-    """The picture, unpacked and upright. What goes wrong with it, also within the block, is a ValueError that names it.
+def _opened(source: Source, size: int | None, max_pixels: int | None, small: bool = True) -> Iterator[tuple[Image.Image, str]]:
+    """The picture, unpacked and upright, and its name. What goes wrong with it, also within the block, is a ValueError with it.
 
     small: a JPEG beyond the limit may be decoded at a part of its size.
     """
@@ -127,10 +129,10 @@ def _opened(source: Source, size: int | None, max_pixels: int | None, small: boo
             else:
                 image = file
             image.load()
-            image = _sixteen_bits(image)
+            image = image.convert("LA") if image.mode == "La" else _sixteen_bits(image)
             with contextlib.suppress(Exception):  # whatever a damaged EXIF block brings out
                 image = ImageOps.exif_transpose(image, in_place=ours) or image
-            yield image
+            yield image, name
     except Exception as error:  # Pillow's readers raise OSError, SyntaxError, ValueError, struct.error, … on broken files
         reason: object = error
         if length == 0:
@@ -153,7 +155,7 @@ def _file(source: Any) -> tuple[Path | io.BytesIO, str, int]:
     if not isinstance(source, str | os.PathLike):
         raise TypeError("path: expected a file's path, its bytes, an open file, a Pillow image or a NumPy array, got "
                         f"{type(source).__name__}")  # fmt: skip
-    if ADDRESS.match(os.fspath(source)):
+    if ADDRESS.match(os.fspath(source)) and not os.path.exists(source):
         raise ValueError(f"{source}: is an internet address, and nothing is fetched here: save the picture, or pass its bytes")
     path = Path(source)
     if path.is_fifo():  # a pipe: `<(…)` of a shell
@@ -315,7 +317,7 @@ def _of_array(array: np.ndarray, name: str) -> Tensor:
 
 def _of_mask(mask: Image.Image | np.ndarray, name: str) -> np.ndarray:
     """A mask as floats (H, W) from 0 to 1, see `load_mask`. ValueError, which starts with `name`."""
-    alpha, start = None, f"{name}: " if name else "as a mask, "
+    alpha, start = None, f"{name}: as a mask, "
     if isinstance(mask, Image.Image) and not mask.mode.startswith(("I", "F")):
         alpha = np.asarray(mask.convert("RGBA").getchannel("A")) / 255 if mask.has_transparency_data else None
         # no colour profile: the numbers say how much, not how bright
@@ -330,7 +332,7 @@ def _of_mask(mask: Image.Image | np.ndarray, name: str) -> np.ndarray:
     values = _shares(values.astype(np.float64), values.dtype, start)
     if alpha is not None and alpha.min() == 1:
         alpha = None
-    seen = values if alpha is None else values[alpha > 0]
+    seen = values if alpha is None else values[alpha > 0.1]  # what is nearly clear may be of any colour
     if values.shape[2] == 3 and len(seen) and np.ptp(seen, axis=-1).max() > 0.05:  # more than a JPEG's noise
         values = _of_colours(values, start) if alpha is None else np.ones_like(values[..., :1])
     values = values.mean(2) if alpha is None else values.mean(2) * alpha

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from skimage.color import rgb2yiq
 
 import nst
@@ -215,3 +216,27 @@ def test_a_trial_takes_the_place_of_what_takes_long(masked: bool):
         advises_size(paint, trial=lambda options: {**options, "long": False})(content, PICTURE, **options)
     sizes = [(48, 75), (32, 50)]
     assert tried == [((1, 3, *size), (1, 1, *size) if masked else None) for size in sizes]
+
+
+def test_a_mask_may_be_pillows_or_a_programs_array():
+    """255 of whole numbers is 1; so is the 1 of a segmentation program."""
+    inside = np.zeros((16, 16), bool)
+    inside[:8] = True
+    white = inside.astype(np.uint8) * 255
+    cut = Image.fromarray(np.dstack([np.full((16, 16, 3), 255, np.uint8), white]))
+    for mask in (white, inside, inside.astype(np.int64), Image.fromarray(white), cut):
+        mix = StyleMix.of(PICTURE, PICTURE, masks=[mask])
+        assert np.array_equal(mix.masks[0][0, 0].numpy(), inside)
+    with pytest.raises(ValueError, match=r"^masks\[0\]: .*paints nothing"):
+        StyleMix.of(PICTURE, PICTURE, masks=[np.zeros((16, 16), np.uint8)])
+    with pytest.raises(ValueError, match=r"^masks\[0\]: expected values from 0 to 1; if they are 8-bit pixels, divide by 255"):
+        StyleMix.of(PICTURE, PICTURE, masks=[torch.full((16, 16), 255.0)])
+
+
+def test_styles_may_be_pillows_or_numpys():
+    style = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
+    wanted = torch.from_numpy(style.copy()).permute(2, 0, 1)[None] / 255
+    for given in (style, Image.fromarray(style), [style], [Image.fromarray(style)]):
+        torch.testing.assert_close(StyleMix.of(PICTURE, given).styles, [wanted])
+    with pytest.raises(ValueError, match=r"^style\[1\]: holds values .* divide by 255"):
+        StyleMix.of(PICTURE, [PICTURE, 255 * PICTURE])

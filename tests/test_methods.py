@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 import nst
 from nst import adain, assets, gatys, transformer_net, wct
@@ -108,6 +109,7 @@ def test_the_method_follows_the_style(tmp_path: Path):
     assert method_for([nst.TransformerNet(width=2)]) == "fast" and method_for([torch.rand(1, 3, 8, 8)]) == "adain"
     assert method_for([str(tmp_path / "picture.jpg")]) == "adain" == method_for(["starry_night"])
     assert method_for([SHIPPED[0], "a.png"], masked=True) == "adain"  # one method for both
+    assert method_for(SHIPPED[:2], masked=True) == "fast" == method_for(SHIPPED[:1], masked=True)
 
 
 def test_a_network_of_ones_own_and_a_picture_file(tmp_path: Path, content: torch.Tensor):
@@ -128,6 +130,11 @@ def test_a_network_of_ones_own_and_a_picture_file(tmp_path: Path, content: torch
     ({"styles": ["rose_window"], "method": "gatys", "tile": 512}, "tile=512: gatys has no such option; adain, wct has"),
     ({"styles": ["rose_window"], "method": "wct", "style_weight": 5.0}, "style_weight=5.0: wct has no such option; gatys has"),
     ({"styles": ["rose_window"], "method": "fast", "colour": True}, "colour=True: fast has no such option; expected alpha, brush"),
+    ({"styles": []}, "styles: expected at least one name or file"),
+    ({"styles": ["rose_window"], "size": 0}, "size=0: expected a whole number of at least 1"),
+    ({"styles": ["rose_window"], "size": -5}, "size=-5: expected a whole number"),
+    ({"styles": ["https://example.org/a.jpg"]}, "https://example.org/a.jpg: is an internet address"),
+    ({"styles": ["https://example.org/a"]}, "https://example.org/a: is an internet address"),
 ])  # fmt: skip
 def test_what_makes_no_sense_is_said(arguments: dict, message: str):
     with pytest.raises(ValueError, match=message):
@@ -153,6 +160,53 @@ def test_all_methods_take_their_options_by_keyword_and_in_one_order(method):
     assert positional == ["content", "style"]
 
 
+def test_one_style_needs_no_list(content: torch.Tensor):
+    assert torch.equal(painter(SHIPPED[0])(content), painter([SHIPPED[0]])(content))
+
+
+def test_a_style_of_the_wrong_kind_says_so(content: torch.Tensor):
+    picture = torch.rand(1, 3, 8, 8)
+    for style in (picture, [picture], 3, [None]):
+        with pytest.raises(TypeError, match="^style: expected a shipped style's name, a network's file or a TransformerNet, got"):
+            transformer_net.stylize(content, style)
+    with pytest.raises(ValueError, match="^style: .*got an empty list"):
+        transformer_net.stylize(content, [])
+    with pytest.raises(TypeError, match="^style: expected a name or a file, got int"):
+        style_picture(3)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_values_far_outside_are_refused_by_every_method(method: str, content: torch.Tensor):
+    """x * 255, as OpenCV and torchvision.io hand it out, came back white."""
+    stylize = {"gatys": gatys, "fast": transformer_net, "adain": adain, "wct": wct}[method].stylize
+    style = SHIPPED[0] if method == "fast" else content
+    for far in (content * 255, content * 5 - 2.5):
+        with pytest.raises(ValueError, match="^content: holds values from .* divide by 255"):
+            stylize(far, style)
+    if method != "fast":
+        with pytest.raises(ValueError, match="^style: holds values from .* divide by 255"):
+            stylize(content, style * 255)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_takes_pillows_pictures_and_numpys(method: str, content: torch.Tensor):
+    module = {"gatys": gatys, "fast": transformer_net, "adain": adain, "wct": wct}[method]
+    given = {"config": nst.GatysConfig.default(evaluations=1, scales=1)} if method == "gatys" else {}
+    pixels = (content[0].permute(1, 2, 0) * 255).round().byte().numpy()
+    exact = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None] / 255
+    wanted = module.stylize(exact, SHIPPED[0] if method == "fast" else exact, **given)
+    for picture in (pixels, Image.fromarray(pixels)):
+        torch.testing.assert_close(module.stylize(picture, SHIPPED[0] if method == "fast" else picture, **given), wanted)
+        if method == "fast":
+            torch.testing.assert_close(nst.load_style(SHIPPED[0]).stylize(picture), wanted)
+
+
+@pytest.mark.parametrize("size", [0, -5, 2.5])
+def test_a_senseless_working_size(size: float):
+    with pytest.raises(ValueError, match="size="):
+        working_size(torch.rand(1, 3, 40, 50), "fast", size)
+
+
 # --- sheets -----------------------------------------------------------------------------------------------------------------------
 
 
@@ -172,12 +226,23 @@ def test_a_sheet_holds_each_picture_where_it_belongs_and_its_caption():
     )
 
 
+@pytest.mark.parametrize(("count", "columns"), [(1, 1), (4, 4), (5, 3), (6, 3), (7, 3), (10, 4)])
+def test_a_sheet_has_about_as_many_rows_as_columns(count: int, columns: int):
+    page = sheet({str(k): torch.zeros(1, 3, 8, 8) for k in range(count)}, height=8)
+    rows = -(-count // columns)
+    step = 8 + CAPTION + GAP
+    assert page.shape[-2:] == (2 * MARGIN + rows * step - GAP, 2 * MARGIN + columns * 8 + (columns - 1) * GAP)
+
+
 def test_a_quiet_sheet_has_no_captions():
     assert sheet({"a": torch.zeros(1, 3, 8, 8)}, height=8, quiet=True).shape == (1, 3, 2 * MARGIN + 8, 2 * MARGIN + 8)
     dense = sheet({"a": torch.zeros(1, 3, 8, 8)}, height=16, density=2)
     assert dense.shape == (1, 3, 2 * (2 * MARGIN + 8 + CAPTION), 2 * (2 * MARGIN + 8))
     with pytest.raises(ValueError, match="pictures: expected at least one"):
         sheet({})
+    for wrong in ({"height": 0}, {"height": -8}, {"columns": 0}, {"columns": -1}, {"density": 0}):
+        with pytest.raises(ValueError, match=f"{next(iter(wrong))}="):
+            sheet({"a": torch.zeros(1, 3, 8, 8)}, **wrong)
     with pytest.raises(ValueError, match="wrong: expected the shape"):
         sheet({"wrong": torch.zeros(1, 4, 8, 8)})
 
@@ -185,6 +250,15 @@ def test_a_quiet_sheet_has_no_captions():
 def test_to_image_rounds_and_clips():
     picture = torch.tensor([-1.0, 0.5, 2.0]).reshape(1, 3, 1, 1)
     assert to_image(picture).getpixel((0, 0)) == (0, 128, 255)
+
+
+def test_a_batch_is_no_picture_of_a_sheet():
+    """The first would stand for all of them."""
+    batch = torch.stack([torch.zeros(3, 8, 8), torch.ones(3, 8, 8)])
+    with pytest.raises(ValueError, match="^picture: expected one picture .* a batch of 2"):
+        to_image(batch)
+    with pytest.raises(ValueError, match="^both: expected one picture .* a batch of 2"):
+        sheet({"both": batch})
 
 
 # --- the caller's settings of torch -----------------------------------------------------------------------------------------------

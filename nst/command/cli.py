@@ -66,7 +66,9 @@ def main(arguments: list[str] | None = None) -> int:
         with interrupts.raised():
             code = app(args=arguments, prog_name="nst", standalone_mode=False) or 0
         return complain("stopped", code) if code == STOPPED else code
-    except BrokenPipeError:  # `nst list | head`: the reader has seen enough
+    except (BrokenPipeError, SystemExit) as error:  # `nst list | head`: the reader has seen enough
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):  # typer makes an exit of it
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (Misuse, OSError) as error:
@@ -147,6 +149,12 @@ def _say(line: str) -> None:
     """A remark on standard error, of the first process only."""
     if _process()[0] == 0:
         complain(line, 0)
+
+
+def _is_stretched(mask, content) -> bool:
+    """Do their sides, (…, H, W), stand in another proportion, by more than a twentieth?"""
+    (height, width), (high, wide) = mask.shape[-2:], content.shape[-2:]
+    return abs(width * high / (height * wide) - 1) > 0.05
 
 
 def _check_mixture(styles: list[str], method: str | None, masks: list[Path] | None = None) -> None:
@@ -244,6 +252,9 @@ def stylize(
                 content, alpha = methods.transparent_working_size(content, alpha, paint.method, size)
                 if job.target != STDIO:
                     check_sides(job.target, *content.shape[-2:])
+                for file, m in zip(mask or [], masks, strict=True):
+                    if _is_stretched(m, content):
+                        complain(f"{file}: is stretched over {job.source}, which has another shape", 0)
                 fitted = [methods.resize(m, tuple(content.shape[-2:])) for m in masks] or None
                 painted = paint(content, masks=fitted, **watching)
                 write(painted, job.target, alpha)
@@ -287,6 +298,7 @@ def sheet(
     except FAILURES as error:
         return complain(error, 1)
     names = assets.shipped_styles() if method == "fast" else assets.styles()
+    name = f"{name} (the picture)" if name in names else name  # a caption each
     pictures, failures = {name: photo}, 0
     with _bar(len(names), "styles") as advance:
         for style in names:
@@ -359,7 +371,8 @@ def train(
             return complain(error, 1)
     if _process()[0] == 0:
         net.weak = {}  # of the style that it started from
-        facts = {"style": style, "recipe": "nst train", "steps": steps, "seed": seed, "loss": vars(recipe), "licence": None}
+        name = style.encode("utf-8", "backslashreplace").decode()  # a header holds letters only
+        facts = {"style": name, "recipe": "nst train", "steps": steps, "seed": seed, "loss": vars(recipe), "licence": None}
         out.parent.mkdir(parents=True, exist_ok=True)
         net.save(out, facts)
         first, last = (sum(losses.values()) for losses in (trace[0], trace[-1]))

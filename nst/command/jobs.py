@@ -49,6 +49,8 @@ class Job(NamedTuple):
 
 def existing(name: str) -> Path:
     """An argument as a file, a folder or a pipe: as it is, or the picture of that name. Misuse: there is neither."""
+    if not name:
+        raise Misuse("CONTENT: is empty, expected a file, a folder or a picture's name")
     if Path(name).exists():
         return Path(name)
     if name in assets.names():

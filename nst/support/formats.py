@@ -53,7 +53,7 @@ def suffixes() -> list[str]:
     """Of the pictures that are read here, in small letters."""
     from PIL import Image
 
-    known = readable()
+    known = [*readable(), "MPO"]  # a JPEG with more behind it, which the JPEG's reader opens
     found = {suffix for suffix, format in Image.registered_extensions().items() if format in known}
     return sorted(found | set(HEIC if importlib.util.find_spec("pillow_heif") else ()))
 

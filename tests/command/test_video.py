@@ -169,6 +169,13 @@ def test_an_unknown_suffix_is_named(tmp_path: Path):
         video.stylize(tmp_path / "none.mp4", tmp_path / "out.mp4", lambda frame: frame)
 
 
+@pytest.mark.parametrize("size", [0, -5, 2.5])
+def test_a_senseless_size_is_refused(tmp_path: Path, size: float):
+    with pytest.raises(ValueError, match="^size="):
+        video.stylize(tmp_path / "none.mp4", tmp_path / "out.mp4", lambda x: x, size)
+    assert list(tmp_path.iterdir()) == []
+
+
 # --- films as they come -----------------------------------------------------------------------------------------------------------
 
 

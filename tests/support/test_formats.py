@@ -14,7 +14,7 @@ from nst import images
 from nst.support import formats
 from nst.support.formats import check_sides, check_transparent, format_of, passed_over, pictures_below, suffixes, what_it_is
 
-WIDELY = {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".jp2", ".ppm", ".pgm", ".tga"}
+WIDELY = {".jpg", ".jpeg", ".jfif", ".mpo", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".jp2", ".ppm", ".pgm", ".tga"}
 
 
 def test_a_suffix_of_every_format_that_is_read():
@@ -129,5 +129,6 @@ def test_the_longest_sides_are_the_formats_own(tmp_path: Path):
 def test_what_is_no_picture_is_called_what_it_is(tmp_path: Path, start: bytes, words: str):
     assert re.search(words, what_it_is(start))
     (tmp_path / "photo.jpg").write_bytes(start)
-    with pytest.raises(ValueError, match=rf"photo\.jpg: cannot be read as a picture: .*{words if words != '^$' else 'no format that is'}"):
+    said = words if words != "^$" else "no format that is read here"
+    with pytest.raises(ValueError, match=rf"photo\.jpg: cannot be read as a picture: .*{said}"):
         images.load_image(tmp_path / "photo.jpg")

@@ -237,3 +237,27 @@ def test_colours_are_changed_around_their_mean():
         spreads.append(float(made.std() / x.std()))
     assert max(map(abs, means)) <= 0.1201 and max(means) > 0.1 and min(means) < -0.1
     assert 0.2 < min(spreads) < 0.5 and 1.4 < max(spreads) < 2.2
+
+
+def test_hidden_files_are_not_learned_from_and_every_format_is(tmp_path: Path):
+    """A notebook's copies and macOS' ._ files are no photographs."""
+    for name in ("a.png", "b.gif", "c.jfif", ".d.png", ".ipynb_checkpoints/a-checkpoint.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        nst.save_image(torch.rand(3, 8, 8), tmp_path / name)
+    (tmp_path / "notes.txt").write_text("not a picture")
+    assert [f.name for f in picture_files(tmp_path)] == ["a.png", "b.gif", "c.jfif"]
+    only = tmp_path / ".ipynb_checkpoints"
+    (only / "a-checkpoint.png").rename(only / ".a.png"), (only / "b.txt").write_text("")
+    with pytest.raises(ValueError, match=r"holds no pictures .*; passed over: 2 files: 1 .txt, 1 hidden"):
+        picture_files(only)
+    with pytest.raises(FileNotFoundError, match="a.png: is a file, expected a folder of pictures"):
+        picture_files(tmp_path / "a.png")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows' names are letters")
+def test_a_files_name_may_be_any_bytes(tmp_path: Path):
+    file = tmp_path / os.fsdecode(b"\xff.png")
+    nst.save_image(torch.rand(3, 16, 16), file)
+    crops = Crops(picture_files(tmp_path), 8, read=8)
+    assert crops(0, range(2)).content.shape == (2, 3, 8, 8)
+    assert crops.identity["files"] == hashlib.sha256(b"\xff.png %d" % file.stat().st_size).hexdigest()
