@@ -52,12 +52,14 @@ def field_from_above(layers):
     return reach
 
 
-def without_the_relu(net, x):
+def other_layers_elsewhere(net, x):
     found = []
     for layer in net:
         if isinstance(layer, nn.Conv2d):
             found.append(layer(x))
-            x = F.relu(found[-1])
+            x = found[-1]
+        else:
+            x = layer(x.clone())
     return tuple(found)
 
 
@@ -113,12 +115,11 @@ def norm_by_torch(x, gamma, beta):
 
 
 def block_by_modules(x, w1, w2):
-    convs = []
-    for w in (w1, w2):
-        convs.append(nn.Conv2d(len(w), len(w), 3, padding=1, padding_mode="reflect", bias=False))
-        convs[-1].weight.data = w
-    with torch.no_grad():
-        return x + nn.InstanceNorm2d(3)(convs[1](nn.InstanceNorm2d(3)(convs[0](x)).relu()))
+    conv = nn.Conv2d(len(w1), len(w1), 3, padding=1, padding_mode="reflect", bias=False)
+    norm, inner = nn.InstanceNorm2d(len(w1)), x
+    for weight, last in ((w1, nn.ReLU()), (w2, nn.Identity())):
+        inner = last(norm(torch.func.functional_call(conv, {"weight": weight}, inner)))
+    return x + inner
 
 
 def padded_on_both_sides(net, x):
@@ -179,10 +180,10 @@ def colour_by_svd(w, y):
 
 
 def front_by_sweep(points):
-    best, names = float("inf"), []
-    for name, (_, loss) in sorted(points.items(), key=lambda item: item[1]):
-        if loss < best:
-            best = loss
+    best, names = (0.0, float("inf")), []
+    for name, point in sorted(points.items(), key=lambda item: item[1]):
+        if point[1] < best[1] or point == best:
+            best = point
             names.append(name)
     return names
 
@@ -214,7 +215,7 @@ RIGHT = [
     (checks.to_caffe, caffe_in_numpy),
     (checks.map_shape, shape_by_halving),
     (checks.receptive_field, field_from_above),
-    (checks.before_relu, without_the_relu),
+    (checks.before_relu, other_layers_elsewhere),
     (checks.gram_matrix, gram_by_pairs),
     (checks.same_gram, same_gram_by_sign),
     (checks.shifted_gram, shifted_by_einsum),

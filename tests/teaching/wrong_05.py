@@ -70,7 +70,7 @@ wrong(checks.training_step, {
     "it must come after it": round_of(["step", "zero", "backward"]),
     "second zero_grad": round_of(["backward", "zero", "step"]),
     "with its graph": with_its_graph,
-    "each batch's, before the step": looks_afterwards,
+    "the loss after the step": looks_afterwards,
 })  # fmt: skip
 
 

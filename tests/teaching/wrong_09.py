@@ -58,7 +58,6 @@ wrong(checks.keep_luminance, {
     "own luminance is still there": lambda p, c: c + y(p),
     "painting in grey": lambda p, c: y(p).expand_as(p),
     "quotient of the luminances": lambda p, c: c * y(p) / y(c),
-    "clipped": lambda p, c: (c + y(p) - y(c)).clamp(0, 1),
     "in place": luminance_in_place,
 })  # fmt: skip
 
