@@ -58,8 +58,6 @@ def instance_norm(function: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str:
             g * _norm(flat, (2, 3), outside=True) + b,
         "epsilon is missing: a channel that is the same everywhere would be divided by 0":
             g * (flat - flat.mean((2, 3), True)) / flat.std((2, 3), correction=0, keepdim=True) + b,
-        "epsilon is the smallest deviation here; it is added to the variance, always":
-            g * (flat - flat.mean((2, 3), True)) / flat.std((2, 3), correction=0, keepdim=True).clamp_min(EPSILON) + b,
         "epsilon is the smallest variance here; it is added to the variance, always":
             g * (flat - flat.mean((2, 3), True)) / flat.var((2, 3), correction=0, keepdim=True).clamp_min(EPSILON).sqrt() + b,
     }, "a nearly constant map", rtol=1e-3)  # fmt: skip
@@ -136,7 +134,6 @@ def overlap(function: Callable[[int, int], list[int]]) -> str:
             "one number more or less is wanted for each of the `stride` phases: they repeat after `stride` outputs":
                 sorted(int(n) for n in reached[20 * stride : 20 * stride + kernel]),
             "these are means, kernel / stride; count whole inputs": [kernel / stride] * stride,
-            "this is the smallest and the largest; one number for each phase is wanted": [right[0], right[-1]],
             "this is how many more the one gets than the other; the numbers themselves are wanted": right[-1] - right[0],
         }, f"kernel {kernel}, stride {stride}")  # fmt: skip
     return "seven pairs of kernel and stride; even only where the stride divides the kernel"

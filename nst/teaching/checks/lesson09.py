@@ -174,8 +174,6 @@ def to_bytes(function: Callable[[Tensor], Tensor]) -> str:
                 scaled.round().clamp(max=255).to(torch.int64) % 256,
             "clipped below only: a pixel that is too bright wraps round and turns black":
                 scaled.round().clamp(min=0).to(torch.int64) % 256,
-            "clipped to 255 before the multiplication: the picture is in [0, 1]":
-                (picture[0].permute(1, 2, 0).clamp(0, 255) * 255).round().to(torch.int64) % 256,
             "times 256: white is 255": (256 * picture[0].permute(1, 2, 0)).round().clamp(0, 255).to(torch.uint8),
             "stretched to its own darkest and brightest pixel; a picture's 0 and 1 stay where they are":
                 ((scaled - scaled.min()) / (scaled.max() - scaled.min()) * 255).round().to(torch.uint8),
@@ -236,8 +234,6 @@ def in_tiles(function: Callable) -> str:
             "the margin is there at the right and below only": _tiled(exact, picture, tile, 0, margin),
             "the margin is always 2; it comes as an argument": _tiled(exact, picture, tile, 2, 2),
             "the margin is one pixel too narrow": _tiled(exact, picture, tile, margin - 1, margin - 1),
-            "the margin is half of what was asked for: it belongs on each side, whole":
-                _tiled(exact, picture, tile, margin // 2, margin // 2),
             "the function was not called: this is the picture as it came": picture,
         }, f"{height} x {width} px in tiles of {tile} with a margin of {margin}", rtol=1e-3)  # fmt: skip
         if max(blur.sides) > tile + 2 * margin:
@@ -280,13 +276,8 @@ def diagnosis(function: Callable[[], dict]) -> str:
         "d": "it agrees with F.instance_norm in every test",
         "e": "try a small map, 2 x 2: which variance does it divide by?",
     }
-    found = call(function)
-    if isinstance(found, dict) and set(found) == set(right):
-        unknown = sorted({str(v) for v in found.values()} - set(right.values()))
-        if unknown:
-            fail(f"{unknown[0]!r} is none of the five diagnoses: {', '.join(right.values())}")
     hints = {(k, wrong): test_of[k] for k in right for wrong in right.values() if wrong != right[k]}
-    answers(found, right, hints)
+    answers(call(function), right, hints)
     return "all five: a batch, a small map, a constant map and a look at the argument tell them apart"
 
 

@@ -186,8 +186,10 @@ def number(value: Any) -> Tensor | None:
 
 
 def close(got: Any, right: Any, rtol: float = 1e-4) -> bool:
-    """Same shape, and no entry further away than `rtol` of the largest."""
+    """Same shape, and no entry further away than `rtol` of the largest; one number may have axes of length 1."""
     a, b = number(got), number(right)
+    if a is not None and b is not None and b.ndim == 0 and a.numel() == 1:
+        a = a.reshape(())
     if a is None or b is None or a.shape != b.shape or not torch.isfinite(a).all():
         return False
     return bool((a - b).abs().max() <= rtol * b.abs().max() + 1e-9) if b.numel() else True
@@ -264,18 +266,19 @@ def answers(given: Any, right: Mapping[str, Any], hints: Mapping[tuple[str, Any]
 
 def _misunderstood(answer: Any, wanted: Any, others: Sequence[Any], rtol: float) -> str:
     """What is said of an answer that no hint is meant for."""
-    if answer is ... or is_word(answer) and str(answer).strip(". ") == "":
+    truth = is_bool(answer) or isinstance(answer, int) and answer in (0, 1)
+    if answer is ... or is_word(answer) and not str(answer).strip(". "):
         return "there is no answer yet, only dots"
     if is_word(wanted):
-        words = sorted({str(w) for w in (wanted, *others) if is_word(w)})
+        words = sorted({str(word) for word in (wanted, *others) if is_word(word)})
         return f"{answer!r} is none of the words {', '.join(map(repr, words))}"
     if is_word(answer):
         return f"{answer!r} is a word in quotes; {'True or False' if is_bool(wanted) else 'a number'} is wanted, without quotes"
-    if is_bool(wanted) and not (is_bool(answer) or isinstance(answer, int) and answer in (0, 1)):
-        return f"{answer!r} is neither True nor False"
-    if not is_bool(wanted) and (is_bool(answer) or number(answer) is None):
+    if is_bool(wanted):
+        return f"{answer!r} is {'not what the experiment shows' if truth else 'neither True nor False'}"
+    if is_bool(answer) or number(answer) is None:
         return f"{answer!r} is not a number"
-    if not is_bool(wanted) and number(answer).ndim == 0 and close(number(answer) / 100, wanted, rtol):
+    if number(answer).numel() == 1 and close(number(answer) / 100, wanted, rtol):
         return f"{answer!r} is in percent; a share is wanted, from 0 to 1"
     return f"{answer!r} is not what the experiment shows"
 
