@@ -43,7 +43,6 @@ LIBRARY = {
     "mean_and_std": nst.adain.mean_and_std,
     "adain": nst.adain.adaptive_instance_norm,
     "masked_statistics": nst.adain.mean_and_std,
-    "statistics_loss": nst.adain.statistics_loss,
     "covariance": lambda x: nst.covariance.mean_and_covariance(x)[1][0],
     "whiten": nst.wct.whiten,
     "colour": nst.wct.colour,
