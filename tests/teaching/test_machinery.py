@@ -139,7 +139,7 @@ def test_an_answer_that_no_hint_is_meant_for_is_told_what_it_is():
     for wrong, told in (
         ({"word": "median"}, "'median' is none of the words 'deviation', 'mean'"), ({"share": "1/5"}, "a word in quotes; a number"),
         ({"share": 20}, "in percent"), ({"share": ...}, "no answer yet"), ({"word": "..."}, "no answer yet"),
-        ({"truth": 0.3}, "neither True nor False"), ({"truth": "True"}, "True or False is wanted"), 
+        ({"truth": 0.3}, "neither True nor False"), ({"truth": "True"}, "True or False is wanted"),
         ({"truth": np.False_}, "is not what"), ({"share": None}, "None is not a number"), ({"word": "Deviation"}, "read the rows"),
     ):  # fmt: skip
         with pytest.raises(CheckFailed, match=re.escape(told)):
