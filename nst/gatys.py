@@ -4,6 +4,8 @@ Start from the content picture (or noise), ask the encoder how far its features 
 the style's, and follow the gradient, pixel by pixel:
 
     loss(x) = content_weight * content_loss(x) + style_weight * sum over layers of style_loss(x) + tv_weight * total_variation(x)
+
+The course's own recipe has one more term, which the paper has not: match_weight * `losses.relaxed_emd`.
 """
 
 from __future__ import annotations
@@ -41,6 +43,9 @@ class GatysConfig:
     style_weight: float = 5.0
     style_layer_weights: tuple[float, ...] | None = None  # one per style layer; None: 1 each
     tv_weight: float = 0.0
+    match_weight: float = 0.0  # see losses.relaxed_emd; 0: the paper's loss, which does not match places
+    match_layers: tuple[str, ...] = ("relu3_1", "relu4_1")
+    match_positions: int = 1500  # of each layer's map that are looked at, drawn at random
     content_form: str = "relative"  # see losses.content_loss
     style_form: str = "relative"  # see losses.style_loss
     gram_divide_by: str = "chw"  # see losses.gram_matrix
@@ -58,9 +63,9 @@ class GatysConfig:
                               "gram_divide_by": losses.GRAM_DIVISORS, "start": STARTS,
                               "precision": PRECISIONS}.items():  # fmt: skip
             check_choice(name, getattr(self, name), allowed)
-        for name in ("evaluations", "history", "scales"):
+        for name in ("evaluations", "history", "scales", "match_positions"):
             check_whole(name, getattr(self, name))
-        for name in ("content_weight", "style_weight", "tv_weight"):
+        for name in ("content_weight", "style_weight", "tv_weight", "match_weight"):
             check_number(name, getattr(self, name))
         check_number("learning_rate", self.learning_rate, above=True)
         losses.check_layers(self)
@@ -110,7 +115,7 @@ class GatysConfig:
 class Objective:
     """The loss of a picture against one content picture and a style, or several, as a dictionary of its parts.
 
-    Several styles: the mean of their Gram matrices by weight; or each style's own within its mask ("guided Gram matrices", Gatys et
+    Several styles: the mean of their Gram matrices and a share of the places by weight; or each style's own within its mask ("guided Gram matrices", Gatys et
     al. 2017, arXiv 1611.07865, section 4).
 
     Where the precision is bfloat16, the network and products of features are; what they add up to, Gram matrices and losses, is
@@ -120,21 +125,36 @@ class Objective:
     def __init__(self, config: GatysConfig, encoder: nn.Module, content: Tensor, style: Tensor | StyleMix):
         self.config, self.encoder = config, encoder
         mix = style if isinstance(style, StyleMix) else StyleMix([style], [1.0])
+        matched = config.match_layers if config.match_weight else ()
         with torch.no_grad():
-            found = self.features(content, {*config.content_layers, *(config.style_layers if mix.masks else ())})
+            found = self.features(content, {*config.content_layers, *matched, *(config.style_layers if mix.masks else ())})
             exact = torch.promote_types(content.dtype, torch.float32)
             self.content = {k: found[k].to(exact) for k in config.content_layers}  # {layer: (1, C, H, W)}
             self.masks = {k: losses.region_weights(mix.masks, found[k]) for k in config.style_layers} if mix.masks else None
-            found = [self.features(picture, config.style_layers) for picture in mix.styles]
+            maps, found = found, [self.features(picture, {*config.style_layers, *matched}) for picture in mix.styles]
             grams = {k: torch.cat([losses.gram_matrix(f[k], config.gram_divide_by) for f in found]) for k in config.style_layers}
             weights = torch.tensor(mix.weights).to(content)[:, None, None]
             self.grams = grams if mix.masks else {k: (weights * g).sum(0, keepdim=True) for k, g in grams.items()}
+            self.matches = {k: self._matches(maps[k], [f[k] for f in found], mix) for k in matched}
+
+    def _matches(self, content: Tensor, styles: list[Tensor], mix: StyleMix) -> list[tuple[Tensor, Tensor]]:
+        """One layer's (positions, style places) for `losses.match`: the places of all styles by weight, or a pair for each mask."""
+        count = self.config.match_positions
+        if not mix.masks:
+            counts = [round(weight * count) for weight in mix.weights]
+            drawn = [losses.places(f, losses.positions(f, n)) for f, n in zip(styles, counts, strict=True) if n]
+            return [(losses.positions(content, count), torch.cat(drawn, 2))]
+        shares = losses.region_weights(mix.masks, content).float().square().split(1)  # (1, 1, h, w) each
+        return [(losses.positions(content, count, mask=share), losses.places(f, losses.positions(f, count)))
+                for share, f in zip(shares, styles, strict=True) if share.any()]  # fmt: skip
 
     def __call__(self, picture: Tensor) -> dict[str, Tensor]:
-        """{"total", "content", "style"[, "tv"]}: weighted parts and their sum, for a picture (1, 3, H, W)."""
+        """{"total", "content", "style"[, "match"][, "tv"]}: weighted parts and their sum, for a picture (1, 3, H, W)."""
         config = self.config
-        found = self.features(picture, {*config.content_layers, *config.style_layers})
+        found = self.features(picture, {*config.content_layers, *config.style_layers, *self.matches})
         parts = losses.content_and_style(config, found, self.content, self.grams, self.masks)
+        if config.match_weight:
+            parts["match"] = losses.match(config, found, self.matches)
         if config.tv_weight:
             parts["tv"] = config.tv_weight * losses.total_variation(picture)
         return {"total": sum(parts.values()), **parts}

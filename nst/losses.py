@@ -1,7 +1,8 @@
 """What content and style are, as losses on feature maps.
 
 Gatys, Ecker & Bethge 2015 (arXiv 1508.06576): content is a feature map, style is the Gram matrix of one. The PyTorch tutorial's
-transparent layers, which the article has, are in `nst.article`.
+transparent layers, which the article has, are in `nst.article`. Beyond that paper: a style as a cloud of features, of which every
+place of the picture has to find one, and which all have to be found (`relaxed_emd`).
 """
 
 from __future__ import annotations
@@ -94,6 +95,66 @@ def style_loss(gram: Tensor, target: Tensor, form: str = "relative") -> Tensor:
     return (squares.sum(1) / _divisor(target.square().flatten(1).sum(1))).mean()
 
 
+def relaxed_emd(places: Tensor, style_places: Tensor) -> Tensor:
+    """The relaxed earth mover's distance of two clouds of features: does every place look like one of the style's, and is every
+    place of the style to be found?
+
+        D_ij = 1 - cos(x_i - m, y_j - m)      loss = max(mean_i min_j D_ij, mean_j min_i D_ij)      m = mean of the y_j
+
+    places (B, C, N), style_places (B or 1, C, M) -> scalar, the mean over the batch, in float32 where they are bfloat16. 0 where both
+    hold the same features, whatever their order and number; no assignment of one to the other costs less (Kolkin, Salavon &
+    Shakhnarovich 2019, "Style Transfer by Relaxed Optimal Transport and Self-Similarity", STROTSS, arXiv 1904.12785, eqs. 5 to 8).
+    A Gram matrix is a sum over the whole picture, which its busy places satisfy: a sky stays empty. Here every place counts.
+    Differs from the paper: the style's mean is taken away first, without which features after a ReLU all point in one direction;
+    one layer's features in place of a column through all of them.
+    ValueError: another shape, or another number of channels.
+    """
+    for name, given in {"places": places, "style_places": style_places}.items():
+        if given.ndim != 3 or given.shape[1] != places.shape[1] or 0 in given.shape:
+            raise ValueError(f"{name}: expected the shape (B, {places.shape[1]}, N), got {tuple(given.shape)}")
+    with torch.autocast(places.device.type, enabled=False):  # cosines in bfloat16 are known to a two-hundredth
+        exact = torch.promote_types(places.dtype, torch.float32)
+        x, y = places.to(exact), style_places.to(exact).expand(len(places), -1, -1)
+        centre = y.mean(2, keepdim=True)
+        x, y = x - centre, y - centre
+        shortest = (1e-3 * y.square().sum(1).mean().sqrt()).clamp_min(1e-6)  # what has no direction has no steep gradient either
+        x, y = (p / p.norm(dim=1, keepdim=True).clamp_min(shortest) for p in (x, y))
+        with torch.no_grad():  # which place is nearest; only those pairs have a gradient
+            cosines = x.mT @ y  # (B, N, M)
+            nearest, nearest_to = cosines.argmax(2), cosines.argmax(1)  # (B, N) of the style, (B, M) of the picture
+        nearest, nearest_to = (index[:, None].expand(-1, x.shape[1], -1) for index in (nearest, nearest_to))
+        found = 1 - (x * y.gather(2, nearest)).sum(1).mean(1)  # (B,)
+        used = 1 - (x.gather(2, nearest_to) * y).sum(1).mean(1)
+    return torch.maximum(found, used).mean()
+
+
+def positions(features: Tensor, count: int, seed: int = 0, mask: Tensor | None = None) -> Tensor:
+    """Where to look at features (B, C, H, W): the numbers (N,) of at most `count` positions, drawn at random, the same for a seed.
+
+    mask (1, 1, H, W): `count` of them, drawn again and again, each as often as its value says.
+    The caller's random numbers stay untouched; drawn on the CPU, the positions are the same for every device.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    if mask is None:
+        return torch.randperm(features.shape[-2:].numel(), generator=generator)[:count].to(features.device)
+    return torch.multinomial(mask.flatten().cpu().float(), count, replacement=True, generator=generator).to(features.device)
+
+
+def places(features: Tensor, where: Tensor) -> Tensor:
+    """Features (B, C, H, W) at the positions (N,): (B, C, N)."""
+    return features.flatten(2)[:, :, where]
+
+
+def match(config, found: dict[str, Tensor], matches: dict[str, Sequence[tuple[Tensor, Tensor]]]) -> Tensor:
+    """`relaxed_emd` over the match layers of a recipe (`GatysConfig`, `PerceptualConfig`), added up and weighted.
+
+    found: a picture's features {layer: (B, C, H, W)}; matches: {layer: pairs}, of which each has positions (N,) of the picture and
+    the places (1, C, M) of the style that belong there: one pair, or one for each masked style, whose mean counts.
+    """
+    pairs = {k: [relaxed_emd(places(found[k], where), wanted) for where, wanted in matches[k]] for k in config.match_layers}
+    return config.match_weight * sum(sum(each) / len(each) for each in pairs.values())
+
+
 def _divisor(scale: Tensor) -> Tensor:
     """`scale`, but for a target that is flat or all zero: there the ratio is large, and not infinite."""
     return scale.clamp_min(max(1e-30, torch.finfo(scale.dtype).tiny))
@@ -131,8 +192,9 @@ def region_weights(masks: Sequence[Tensor], features: Tensor) -> Tensor:
 
 def check_layers(config) -> None:
     """ValueError where a recipe (`GatysConfig`, `PerceptualConfig`) names no layers, or weights that do not fit them."""
-    for name, alone in {"content_layers": "content_weight=0", "style_layers": "style_weight=0"}.items():
+    for name in ("content_layers", "style_layers", "match_layers"):
         if not getattr(config, name):
+            alone = name.replace("layers", "weight=0")
             raise ValueError(f"{name} is empty: expected at least one layer; {alone} leaves that part of the loss out")
     weights, count = config.style_layer_weights, len(config.style_layers)
     if weights is not None and len(weights) != count:
