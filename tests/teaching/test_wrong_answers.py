@@ -14,7 +14,7 @@ from wrong import WRONG
 import nst
 from nst.teaching import checks
 
-for number in range(10):
+for number in range(11):
     importlib.import_module(f"wrong_{number:02}")  # fills WRONG
 
 
@@ -45,6 +45,7 @@ LIBRARY = {
     "masked_statistics": nst.adain.mean_and_std,
     "whiten": nst.wct.whiten,
     "colour": nst.wct.colour,
+    "relaxed_distance": lambda x, y: nst.losses.relaxed_emd(x[None], y[None]),
 }
 
 
