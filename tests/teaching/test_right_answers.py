@@ -253,7 +253,7 @@ def root_by_its_trace(a):
     y, z = a / n, eye
     for _ in range(30):
         t = 1.5 * eye - 0.5 * z @ y
-        y, z = t @ y, z @ t
+        y, z = y @ t, t @ z
     return y * n**0.5
 
 

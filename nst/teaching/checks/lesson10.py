@@ -219,8 +219,9 @@ def root_by_products(function: Callable[[Tensor], Tensor]) -> str:
         got = call(function, a * scale)
         s = scale**0.5
         if isinstance(got, Tensor) and got.shape == a.shape and not torch.isfinite(got).all():
-            fail("NaN or infinite: the steps run away where an eigenvalue is above 3. Divide the matrix by its norm first, which puts "
-                 "all eigenvalues into 0 … 1")  # fmt: skip
+            fail("NaN or infinite: the steps run away. They do where an eigenvalue is above 3: divide the matrix by its norm first, which "
+                 "puts all eigenvalues into 0 … 1. And they do where the products stand the other way round: Y T and T Z keep rounding "
+                 "small, T Y and Z T let it grow")  # fmt: skip
         mistakes: dict[str, Tensor | float] = {
             "this is the inverse root: Y goes to the root, Z to its inverse": inverse / s,
             "the matrix itself": a * scale,
