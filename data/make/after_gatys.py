@@ -47,7 +47,7 @@ def lesson(seed: int) -> dict:
     names = {"encoder": nst.VGG19.load("lite").to(nst.device()), "SEED": seed}
     for cell in nbformat.read(LESSON, as_version=4).cells:
         if "distance" in cell.metadata.get("tags", []):
-            exec(cell.source, names)  # noqa: S102: our own lesson
+            exec(cell.source, names)
     return names
 
 
@@ -102,7 +102,7 @@ class Judge:
 
 
 def lost(found: Tensor, target: Tensor) -> float:
-    """1 - correlation over places, channel by channel, weighted by the target's variance: blind to a channel's mean and contrast."""
+    """1 - correlation over places, channel by channel, weighted by the target's variance; blind to mean and contrast."""
     a, b = (x - x.mean((2, 3), keepdim=True) for x in (found, target))
     power = b.square().sum((2, 3))
     r = (a * b).sum((2, 3)) / (a.square().sum((2, 3)) * power).sqrt().clamp_min(1e-9)
@@ -125,18 +125,18 @@ def contrast(picture: Tensor) -> Tensor:
     return mean((y - mean(y, 15)).square(), 15).sqrt()
 
 
-def pairs(teacher: Path) -> tuple[list[list[Tensor]], dict]:
-    """The sheet's pictures, and its facts."""
-    networks, pictures, figures, seconds = Teachers(teacher, "zeros"), [], [], {}
+def pairs(teacher: Path, output: Path) -> None:
+    """Paint, judge, and write the sheet and its facts after each pair."""
+    networks, sheet, figures, seconds = Teachers(teacher, "zeros"), [], [], {}
     for number, (content_name, style_name) in enumerate(PAIRS):
         content, style = square(content_name, SIZE), nst.assets.picture(style_name, SIZE)
         with torch.no_grad():
             judge = Judge(networks, content, style)
-        pictures.append([])
-        figures.append([])
-        for name in lesson(0)["RECIPES"]:
+        row, made_of = [], []
+        for name, (terms, _) in lesson(0)["RECIPES"].items():
+            draws = number == 0 and any(columns.__name__ != "whole" for _, columns in terms.values())  # else no chance
             found = []
-            for seed in range(3 if number == 0 else 1):
+            for seed in range(3 if draws else 1):
                 names = lesson(seed)
                 terms, weight = names["RECIPES"][name]
                 began = time.process_time()
@@ -144,16 +144,20 @@ def pairs(teacher: Path) -> tuple[list[list[Tensor]], dict]:
                 seconds.setdefault(name, []).append(time.process_time() - began)
                 with torch.no_grad():
                     found.append({**judge(made), "content": float(names["content_distance"](made, content))})
-                if seed == 0:
-                    pictures[-1].append(made)
+                row += [made] if seed == 0 else []
             mean = {k: round(sum(f[k] for f in found) / len(found), 3) for k in found[0]}
-            if len(found) > 1:
-                mean |= {f"{k} of seeds": [round(f[k], 3) for f in found] for k in found[0]}
-            figures[-1].append(mean)
+            made_of.append({**mean, **({f"{k} of seeds": [round(f[k], 3) for f in found] for k in mean} if draws else {})})
             print(f"{content_name} x {style_name}", name, mean, flush=True)
-    per_evaluation = {name: round(sum(s) / len(s) / (2 * EVALUATIONS), 3) for name, s in seconds.items()}
-    rows, columns = [f"{c} x {s}" for c, s in PAIRS], list(seconds)
-    return pictures, {"rows": rows, "columns": columns, "losses": figures, "seconds": per_evaluation}
+        sheet.append(torch.cat(row, -1))
+        figures.append(made_of)
+        nst.save_image(torch.cat(sheet, -2), output / "after_gatys.jpg")
+        file = output / "computed.json"
+        known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        rows = [f"{c} x {s}" for c, s in PAIRS[: len(sheet)]]
+        each = {name: round(sum(s) / len(s) / (2 * EVALUATIONS), 3) for name, s in seconds.items()}  # an evaluation
+        known["after_gatys"] = {"rows": rows, "columns": list(seconds), "losses": figures, "seconds": each,
+                                "recipe": "data/make/after_gatys.py"}  # fmt: skip
+        file.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def main() -> None:
@@ -169,12 +173,7 @@ def main() -> None:
         return
     if a.teacher is None:
         p.error("pairs: --teacher is missing")
-    pictures, facts = pairs(a.teacher)
-    nst.save_image(torch.cat([torch.cat(row, -1) for row in pictures], -2), a.output / "after_gatys.jpg")
-    file = a.output / "computed.json"
-    known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    known["after_gatys"] = {**facts, "recipe": "data/make/after_gatys.py"}
-    file.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    pairs(a.teacher, a.output)
 
 
 if __name__ == "__main__":

@@ -359,8 +359,8 @@ def roadmap() -> Drawing:
         d.text(to_x + width - 50, turn + 6, words, size=12.5, align="end", color=FAINT)
     y = corners[10][1] + height + 36
     d.text(MARGIN, y, "what is learned", size=13, align="start", bold=True)
-    learned = (("picture", "03, 10: the picture itself", 128), ("trained", "04, 05: a network for one style", 334),
-               ("statistics", "06, 07: a decoder; any style is read off", 574))  # fmt: skip
+    learned = (("picture", "03, 10: the picture itself", 150), ("trained", "04, 05: a network for one style", 352),
+               ("statistics", "06, 07: a decoder; any style is read off", 590))  # fmt: skip
     for kind, words, x in learned:
         d.dot(x + 7, y - 4.5, KINDS[kind].line, 6)
         d.text(x + 22, y, words, size=12.5, align="start", color=FAINT)

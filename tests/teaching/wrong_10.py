@@ -154,6 +154,10 @@ def table(x, sums=0):
     return d / d.sum(sums, keepdim=True) if sums is not None else d
 
 
+def centred(x):
+    return x - x.mean(1, keepdim=True)
+
+
 def lengths(x):
     d = torch.cdist(x.T, x.T).square()
     return d / d.sum(0)
@@ -167,7 +171,7 @@ wrong(checks.self_similarity, {
     "is not divided by N": lambda x, y: (table(x) - table(y)).abs().sum(),
     "divided by N^2": lambda x, y: (table(x) - table(y)).abs().mean(),
     "within its own picture": lambda x, y: (far(x, y, 0, 0) / far(x, y, 0, 0).sum(0)).abs().sum(0).mean(),
-    "the means were taken away": lambda x, y: (table(x - x.mean(1, keepdim=True)) - table(y - y.mean(1, keepdim=True))).abs().sum(0).mean(),
+    "the means were taken away": lambda x, y: (table(centred(x)) - table(centred(y))).abs().sum(0).mean(),
     "squared distances": lambda x, y: (lengths(x) - lengths(y)).abs().sum(0).mean(),
     "carries no gradient": lambda x, y: (table(x) - table(y)).abs().sum(0).mean().detach(),
 })  # fmt: skip

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 import nst
-from nst.teaching.checks.machinery import answers, call, check, close, compare, fail, must_learn, number, rand, randn
+from nst.teaching.checks.machinery import answers, call, check, close, compare, fail, must_learn, number, randn
 
 
 def _cloud(channels: int, places: int, seed: int) -> Tensor:
@@ -70,8 +70,8 @@ def gaussian_distance(function: Callable[[Tensor, Tensor], Tensor]) -> str:
     few = _cloud(6, 4, 2)  # four places span three directions
     got, right = call(function, few, _cloud(6, 50, 3)), _gaussian(few, _cloud(6, 50, 3))
     if not close(got, right, 1e-3):
-        fail(f"with fewer places than channels: expected {right:.4g}, got {float(number(got)):.4g}. Some eigenvalues are 0, and rounding "
-             "makes them negative: clamp_min(0) before the root")  # fmt: skip
+        fail(f"with fewer places than channels: expected {right:.4g}, got {float(number(got)):.4g}. Some eigenvalues are 0, and "
+             "rounding makes them negative: clamp_min(0) before the root")  # fmt: skip
     _learns(function, few, _cloud(6, 50, 3))
     return "means and covariances, equal to what the singular values of A^(1/2) B^(1/2) give; few places and the gradient, too"
 
@@ -116,8 +116,8 @@ def sliced_distance(function: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str
                 "only the smallest of x's sorted values are compared: the largest ones are cut away":
                     ((sorted_p[:, :fewer] - sorted_q) ** 2).mean(),
             }  # fmt: skip
-        got = call(function, x, y, v, if_it_raises=f"given {places} places of the picture and {fewer} of the style: each value of the "
-                   f"style stands for {k} of the picture")  # fmt: skip
+        got = call(function, x, y, v, if_it_raises=f"given {places} places of the picture and {fewer} of the style: each value of "
+                   f"the style stands for {k} of the picture")  # fmt: skip
         compare(got, right, mistakes, f"{places} places and {fewer}")
     _learns(function, x, y, v)
     return "project, sort, compare; equal numbers of places, and three times as many"
@@ -138,7 +138,8 @@ def _relaxed(a: np.ndarray, b: np.ndarray) -> dict[str, float]:
     return {
         "right": max(rows, columns),
         "this is the smaller of the two means: the loss would be content with the easier question": min(rows, columns),
-        "one direction only: does every place of the picture find one of the style's? A picture that repeats one stroke passes": rows,
+        "one direction only: does every place of the picture find one of the style's? A picture that repeats one stroke passes":
+            rows,
         "one direction only: is every place of the style found? Places of the picture that look like nothing pass": columns,
         "the two means are added; the larger one is wanted": rows + columns,
         "the two means are averaged; the larger one is wanted": (rows + columns) / 2,
@@ -164,7 +165,8 @@ def relaxed_distance(function: Callable[[Tensor, Tensor], Tensor]) -> str:
     given = [number(call(function, x, y)) for x, y in pairs]
     for value in given:
         if value is None or value.ndim:
-            fail(f"expected one number, got {'no number' if value is None else f'the shape {tuple(value.shape)}'}: where are the means?")
+            what = "no number" if value is None else f"the shape {tuple(value.shape)}"
+            fail(f"expected one number, got {what}: where are the means?")
     tables = [_relaxed(x.numpy(), y.numpy()) for x, y in pairs]
     right, *wrong = ({hint: [table[hint] for table in tables]} for hint in tables[0])
     compare(torch.stack(given), right["right"], {hint: values for each in wrong for hint, values in each.items()},
@@ -193,7 +195,8 @@ def self_similarity(function: Callable[[Tensor, Tensor], Tensor]) -> str:
         "squares in place of absolute values": ((p - q) ** 2).sum() / n,
         "the sum over i and j is not divided by N": np.abs(p - q).sum(),
         "divided by N^2: the paper's mean over all entries; here it is 1/N": np.abs(p - q).mean(),
-        "distances of one picture's places from the other's: each table stays within its own picture": np.abs(cross / cross.sum(0)).sum() / n,
+        "distances of one picture's places from the other's: each table stays within its own picture":
+            np.abs(cross / cross.sum(0)).sum() / n,
         "these are cosines; D is 1 - cosine": np.abs(cosines[0] - cosines[1]).sum() / n,
         "the means were taken away: that is the style's distance; here the columns stay as they are": np.abs(c - f).sum() / n,
         "these are squared distances of columns, not 1 - cosine":
@@ -219,9 +222,9 @@ def root_by_products(function: Callable[[Tensor], Tensor]) -> str:
         got = call(function, a * scale)
         s = scale**0.5
         if isinstance(got, Tensor) and got.shape == a.shape and not torch.isfinite(got).all():
-            fail("NaN or infinite: the steps run away. They do where an eigenvalue is above 3: divide the matrix by its norm first, which "
-                 "puts all eigenvalues into 0 … 1. And they do where the products stand the other way round: Y T and T Z keep rounding "
-                 "small, T Y and Z T let it grow")  # fmt: skip
+            fail("NaN or infinite: the steps run away. They do where an eigenvalue is above 3: divide the matrix by its norm "
+                 "first, which puts all eigenvalues into 0 … 1. And they do where the products stand the other way round: Y T and "
+                 "T Z keep rounding small, T Y and Z T let it grow")  # fmt: skip
         mistakes: dict[str, Tensor | float] = {
             "this is the inverse root: Y goes to the root, Z to its inverse": inverse / s,
             "the matrix itself": a * scale,
@@ -240,8 +243,8 @@ def root_by_products(function: Callable[[Tensor], Tensor]) -> str:
                     fail(hint)
             for steps in range(1, 13):
                 if close(got, _iterated(a * scale, steps), 1e-4):
-                    fail(f"right so far, but {steps} steps are too few for the small eigenvalues: each step multiplies their roots by 3/2 "
-                         "at most. Take 20")  # fmt: skip
+                    fail(f"right so far, but {steps} steps are too few for the small eigenvalues: each step multiplies their "
+                         "roots by 3/2 at most. Take 20")  # fmt: skip
         compare(got, right * s, mistakes, f"a covariance times {scale:g}", rtol=1e-3)
     b = a.clone().requires_grad_()
     loss = must_learn(call(function, b).trace(), "a picture")
@@ -270,7 +273,7 @@ def _textures() -> dict[str, Tensor]:
             down, across = ((n - side * m + side / 2) % side - side / 2 for n, m in ((y, row), (x, column)))
             picture[:, down**2 + across**2 < (side * (0.02 + 0.06 * radius**2)) ** 2] = np.array(colour)[:, None]
         flat = picture.reshape(3, -1) - picture.mean((1, 2))[:, None]  # grey on average, no colour stronger than another:
-        return (0.5 + 0.15 * np.linalg.solve(_root(np.cov(flat)), flat)).reshape(picture.shape)  # the draws differ in their discs only
+        return (0.5 + 0.15 * np.linalg.solve(_root(np.cov(flat)), flat)).reshape(picture.shape)  # the discs differ
 
     encoder = nst.VGG19.load("lite").double()
 
@@ -332,7 +335,8 @@ def tells_apart(function: Callable[[], dict]) -> str:
     answers(call(function), right, {
         ("Gram", "fog"): "the fog's Gram matrix is the discs' own: its distance is 0 to rounding, and the other discs' is not",
         ("Gaussian W2", "fog"): "it reads mean and covariance, and both are equal for fog and discs; rounding is all that is left",
-        ("histograms", "other discs"): f"{seen}. Each pixel of the fog is a sum of many waves: its histogram is a bell, the discs' is not",
+        ("histograms", "other discs"):
+            f"{seen}. Each pixel of the fog is a sum of many waves: its histogram is a bell, the discs' is not",
         ("sliced", "other discs"): f"{seen}. Along each line the fog is a bell, and the discs are not",
         ("matched places", "other discs"): f"{seen}. A flat piece within a disc has no partner in the fog",
         ("the other discs are there", "as a second style"):
