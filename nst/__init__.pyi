@@ -64,6 +64,7 @@ __all__ = [
     "arguments",
     "article",
     "assets",
+    "brush",
     "checkpoints",
     "checks",
     "colour",

@@ -107,15 +107,16 @@ class AdaINLoss:
     content: the distance of the result's relu4_1 from t = AdaIN(f(c), f(s)) (eq. 12); style: that of its means and standard
     deviations at relu1_1 … relu4_1 from the style's (eq. 13). range: what lies outside [0, 1].
     Differs from the paper: each distance is relative to the variance of what it should be, so that the weight holds for every
-    encoder; and match, which means and deviations say nothing of: every place looks like a place of the style at relu3_1 and relu4_1
-    (`losses.relaxed_emd`), at `positions` places drawn anew in each step; match_weight=0 leaves it out. content_weights, by layer: with relu3_1 beside relu4_1 the result is compared with AdaIN's features there,
-    too, and more of the photograph's lines stay.
+    encoder. match_weight: what means and deviations say nothing of, that every place looks like a place of the style at relu3_1
+    and relu4_1 (`losses.relaxed_emd`); `positions` of them are looked at, other ones in each step. content_weights, by
+    layer: with relu3_1 beside relu4_1 the result is compared with AdaIN's features there, too, and more of the photograph's lines stay.
     ValueError: a content layer that is not among relu1_1 … relu4_1.
     """
 
     def __init__(self, style_weight: float = 10.0, range_weight: float = 10.0, content_weights: Mapping[str, float] | None = None,
                  match_weight: float = 0.0, positions: int = 1024):  # fmt: skip
-        self.style_weight, self.range_weight, self.match_weight, self.positions = style_weight, range_weight, match_weight, positions
+        self.style_weight, self.range_weight = style_weight, range_weight
+        self.match_weight, self.positions = match_weight, positions
         self.content_weights = dict(content_weights or {LAYER: 1.0})
         self.identity = {"loss": {"style_weight": style_weight, "range_weight": range_weight, "content": self.content_weights,
                                   "match_weight": match_weight, "positions": positions}}  # fmt: skip

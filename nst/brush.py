@@ -32,7 +32,7 @@ def check_brush(brush: int | None) -> None:
 
 
 def brush_for(brush: int | None, content: Tensor) -> int:
-    """The brush to paint a picture (B, 3, H, W) with; None: 2 where its shorter side has more than 384 pixels, 1 in smaller ones."""
+    """The brush to paint a picture (B, 3, H, W) with; None: 2 where its shorter side has more than 384 pixels, else 1."""
     return brush or (2 if min(content.shape[-2:]) > FINE else 1)
 
 
@@ -57,7 +57,7 @@ def coarse_to_fine(paint: Callable[[Tensor], Tensor], content: Tensor, brush: in
 
 
 def mixed(content: Tensor, painting: Tensor, amount: float | Tensor, coloured: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """What a finer pass sees: the photograph (B, 3, H, W) in the painting's colours, and some of the painting, enlarged to its size."""
+    """What a finer pass sees: the photograph (B, 3, H, W) in the painting's colours, and some of the painting, enlarged to it."""
     size = tuple(content.shape[-2:])
     painting = resize(painting.to(content), size)
     amount = resize(amount.to(content), size) if isinstance(amount, Tensor) else amount

@@ -118,7 +118,7 @@ def _in_squares(x: Tensor, mix: StyleMix, alpha: float, encoder: VGG19, decoder:
 
     def change(features: Tensor, square: tiles.Square) -> Tensor:
         here = replace(mix, masks=[square.outer(mask) for mask in masks] or None)
-        return features.lerp_(mix.blend(features, changes, lambda x, fitted, _: fitted(x)), alpha)
+        return features.lerp_(here.blend(features, changes, lambda x, fitted, _: fitted(x)), alpha)
 
     return tiles.repaint(encoder, decoder, x, side, change)
 

@@ -223,7 +223,8 @@ EMPTY = "{0}_layers is empty: expected at least one layer; {0}_weight=0 leaves t
 
 
 @pytest.mark.parametrize(("changes", "said"), [
-    ({"match_layers": ()}, EMPTY.format("match")), ({"style_layers": ()}, EMPTY.format("style")), ({"content_layers": ()}, EMPTY.format("content")),
+    ({"match_layers": ()}, EMPTY.format("match")),
+    ({"style_layers": ()}, EMPTY.format("style")), ({"content_layers": ()}, EMPTY.format("content")),
     ({"style_layer_weights": (1.0,)}, "style_layer_weights: expected one weight for each of the 5 layers, got 1"),
     ({"style_layer_weights": (1.0, 1.0, 1.0, -2, 1.0)}, "style_layer_weights[3]=-2: expected a number of at least 0"),
 ])  # fmt: skip
@@ -278,7 +279,8 @@ def test_relaxed_emd_of_flat_clouds_is_finite():
     for x, y in ((flat, cloud), (flat, flat.detach()), (cloud.requires_grad_(), flat.detach()), (flat, flat.detach()[..., :1])):
         loss = relaxed_emd(x, y)
         assert torch.isfinite(loss) and torch.autograd.grad(loss, x)[0].abs().max() < 1e7
-    for x, y, said in ((torch.rand(4, 5), cloud, "places: expected the shape"), (flat, torch.rand(1, 3, 5), "style_places: expected"),
+    for x, y, said in ((torch.rand(4, 5), cloud, "places: expected the shape"),
+                       (flat, torch.rand(1, 3, 5), "style_places: expected"),
                        (flat, torch.rand(1, 4, 0), "style_places: expected the shape (B, 4, N), got (1, 4, 0)")):  # fmt: skip
         with pytest.raises(ValueError) as raised:
             relaxed_emd(x, y)
@@ -305,7 +307,8 @@ def test_positions_are_drawn_by_seed_and_by_mask():
 def test_matches_are_added_over_layers_and_averaged_over_masks():
     config = nst.GatysConfig(match_weight=2.0, match_layers=("relu1_1", "relu2_1"))
     found = {k: torch.rand(1, 3, 4, 5) for k in config.match_layers}
-    pairs = {k: [(torch.randperm(20)[:9], torch.rand(1, 3, 7)) for _ in range(count)] for k, count in (("relu1_1", 1), ("relu2_1", 2))}
+    counts = {"relu1_1": 1, "relu2_1": 2}
+    pairs = {k: [(torch.randperm(20)[:9], torch.rand(1, 3, 7)) for _ in range(count)] for k, count in counts.items()}
     each = {k: [relaxed_emd(found[k].flatten(2)[..., w], y) for w, y in both] for k, both in pairs.items()}
     expected = 2 * (each["relu1_1"][0] + (each["relu2_1"][0] + each["relu2_1"][1]) / 2)
     torch.testing.assert_close(losses.match(config, found, pairs), expected)
