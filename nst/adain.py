@@ -109,7 +109,8 @@ class AdaINLoss:
     Differs from the paper: each distance is relative to the variance of what it should be, so that the weight holds for every
     encoder. match_weight: what means and deviations say nothing of, that every place looks like a place of the style at relu3_1
     and relu4_1 (`losses.relaxed_emd`); `positions` of them are looked at, other ones in each step. content_weights, by
-    layer: with relu3_1 beside relu4_1 the result is compared with AdaIN's features there, too, and more of the photograph's lines stay.
+    layer: with relu3_1 beside relu4_1 the result is compared with AdaIN's features there, too, and more of the photograph's lines
+    stay.
     ValueError: a content layer that is not among relu1_1 … relu4_1.
     """
 

@@ -408,7 +408,7 @@ def test_a_texture_is_of_256_pixels_and_of_seed_0(tiny: dict, monkeypatch: pytes
     monkeypatch.setattr(wct, "stylize", lambda texture, style, **options: painted.append((texture, options)) or texture)
     assert wct.synthesize(style, **tiny).shape == (1, 3, 256, 256) and len(painted) == 3
     noise = torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(painted[0][0], noise) and painted[0][1] == {"levels": (5, 4, 3, 2, 1), **tiny}
+    assert torch.equal(painted[0][0], noise) and painted[0][1] == {"brush": 1, "levels": (5, 4, 3, 2, 1), **tiny}
     assert wct.synthesize(style, (1, 40), **tiny).shape == (1, 3, 1, 40)
 
 
