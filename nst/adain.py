@@ -156,8 +156,8 @@ class AdaINLoss:
     content: the distance of the result's relu4_1 from t = AdaIN(f(c), f(s)) (eq. 12); style: that of its means and standard
     deviations at relu1_1 … relu4_1 from the style's (eq. 13). range: what lies outside [0, 1].
     Differs from the paper: each distance is relative to the variance of what it should be, so that the weight holds for every
-    encoder; and match, which means and deviations say nothing of: every place looks like a place of the style at relu3_1 and
-    relu4_1 (`losses.relaxed_emd`), at `positions` places drawn anew in each step; match_weight=0 leaves it out. content_weights, by
+    encoder. match_weight: what means and deviations say nothing of, that every place looks like a place of the style at relu3_1
+    and relu4_1 (`losses.relaxed_emd`); `positions` of them are looked at, other ones in each step. content_weights, by
     layer: with relu3_1 beside relu4_1 the result is compared with AdaIN's features there, too, and more of the photograph's lines
     stay.
     ValueError: a content layer that is not among relu1_1 … relu4_1.

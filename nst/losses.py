@@ -122,8 +122,8 @@ def relaxed_emd(places: Tensor, style_places: Tensor) -> Tensor:
 
         D_ij = 1 - cos(x_i - m, y_j - m)      loss = max(mean_i min_j D_ij, mean_j min_i D_ij)      m = mean of the y_j
 
-    places (B, C, N), style_places (B or 1, C, M) -> scalar, the mean over the batch; float32 where they are bfloat16. 0 where both
-    hold the same features, whatever their order and number; no assignment of one to the other costs less (Kolkin, Salavon &
+    places (B, C, N), style_places (B or 1, C, M) -> scalar, the mean over the batch, in float32 where they are bfloat16. 0 where
+    both hold the same features, whatever their order and number; no assignment of one to the other costs less (Kolkin, Salavon &
     Shakhnarovich 2019, "Style Transfer by Relaxed Optimal Transport and Self-Similarity", STROTSS, arXiv 1904.12785, eqs. 5 to 8).
     A Gram matrix is a sum over the whole picture, which its busy places satisfy: a sky stays empty. Here every place counts.
     Differs from the paper: the style's mean is taken away first, without which features after a ReLU all point in one direction;
@@ -144,8 +144,9 @@ def relaxed_emd(places: Tensor, style_places: Tensor) -> Tensor:
             cosines = x.mT @ y  # (B, N, M)
             nearest, nearest_to = cosines.argmax(2), cosines.argmax(1)  # (B, N) of the style, (B, M) of the picture
         nearest, nearest_to = (index[:, None].expand(-1, x.shape[1], -1) for index in (nearest, nearest_to))
-        found = 1 - (x * y.gather(2, nearest)).sum(1).mean(1)  # (B,)
-        used = 1 - (x.gather(2, nearest_to) * y).sum(1).mean(1)
+        # of unit vectors, |x - y|^2 / 2 is 1 - cos, and exactly 0 where they are the same
+        found = (x - y.gather(2, nearest)).square().sum(1).mean(1) / 2  # (B,)
+        used = (x.gather(2, nearest_to) - y).square().sum(1).mean(1) / 2
     return torch.maximum(found, used).mean()
 
 

@@ -29,7 +29,7 @@ from nst.vgg import IMAGENET_MEAN, IMAGENET_STD
 NORMS = {"instance": lambda channels: nn.InstanceNorm2d(channels, affine=True), "batch": nn.BatchNorm2d}
 UPSAMPLINGS = ("nearest", "transposed")
 WEAK = "weak."  # before the names of the tensors of strength 0 in a file
-BORDER = 8  # pixels by which a picture is reflected outwards before it is painted: at its rim, a network paints a frame
+BORDER = 12  # pixels by which a picture is reflected outwards before it is painted: at its rim, a network paints a frame
 SMALLEST = 5  # pixels: the first layer's reflection takes four of them
 FIRST, LAST = "model.0.block.1", "model.10.block.1"  # the convolutions that read and write pictures
 EXAMPLES = {  # pytorch/examples' names for the article's layers
@@ -144,7 +144,7 @@ class TransformerNet(nn.Module):
             layers of two styles so).
         brush: 1, 2 or 4 times the size of the strokes, see `brush.coarse_to_fine`; None is 1: larger ones fill a sky, and cost a
             face in it. 2 takes a third more time than 1.
-        The picture is reflected outwards by 8 pixels, which are cut off again: what a network sees beyond a picture's edge is the
+        The picture is reflected outwards by 12 pixels, which are cut off again: what a network sees beyond a picture's edge is the
         same few pixels mirrored in each layer, and it paints them as a frame.
         The network stays as it is: threads may share it. The result is float32, whatever the dtype of picture and weights.
         ValueError / TypeError: another shape or dtype, NaN, or a side under 5 px; a strength outside [0, 1], or not 1 where the

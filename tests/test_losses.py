@@ -223,8 +223,8 @@ EMPTY = "{0}_layers is empty: expected at least one layer; {0}_weight=0 leaves t
 
 
 @pytest.mark.parametrize(("changes", "said"), [
-    ({"match_layers": ()}, EMPTY.format("match")), ({"style_layers": ()}, EMPTY.format("style")),
-    ({"content_layers": ()}, EMPTY.format("content")),
+    ({"match_layers": ()}, EMPTY.format("match")),
+    ({"style_layers": ()}, EMPTY.format("style")), ({"content_layers": ()}, EMPTY.format("content")),
     ({"style_layer_weights": (1.0,)}, "style_layer_weights: expected one weight for each of the 5 layers, got 1"),
     ({"style_layer_weights": (1.0, 1.0, 1.0, -2, 1.0)}, "style_layer_weights[3]=-2: expected a number of at least 0"),
 ])  # fmt: skip

@@ -305,6 +305,33 @@ def test_each_style_in_its_mask():
     torch.testing.assert_close(stylize(content, nets[0]), nets[0].stylize(content))
 
 
+@pytest.mark.parametrize("name", SHIPPED)
+def test_no_frame(name: str):
+    """How the colour of the four outermost pixels differs from the eight beside them, over all sides of six photographs."""
+
+    def step(pictures: list[torch.Tensor]) -> float:
+        sides = [y for x in pictures for y in (x, x.flip(-2), x.mT, x.mT.flip(-2))]
+        steps = [y[..., :4, 16:-16].mean((-2, -1)) - y[..., 4:12, 16:-16].mean((-2, -1)) for y in sides]
+        return float(torch.stack(steps).mean(0).abs().max())  # of the colour that differs most
+
+    whole = [nst.assets.picture(name, 192) for name in ("astronaut", "chelsea", "coffee", "rocket", "hubble")]
+    photos = [*whole, nst.assets.picture("chelsea")[..., 20:212, 100:320]]
+    net = load_style(name)
+    assert step([net.stylize(photo) for photo in photos]) < step(photos) + 0.03
+
+
+@pytest.mark.parametrize("size", [(5, 5), (6, 40), (16, 17), (13, 30)])
+def test_small_pictures_are_reflected_as_far_as_they_go(size: tuple[int, int]):
+    net = TransformerNet(4).eval()
+    picture = torch.rand(1, 3, *size)
+    made = net.stylize(picture)
+    down, right = (min(12, (n - 1) // 4 * 4) for n in size)
+    wide = F.pad(picture, (right, right, down, down), mode="reflect")
+    with torch.no_grad():
+        expected = net(wide)[..., down : down + size[0], right : right + size[1]].clamp(0, 1)
+    torch.testing.assert_close(made, expected, atol=1e-4, rtol=0)
+
+
 def test_luminance_only():
     content, net = torch.rand(1, 3, 20, 24), TransformerNet(2).eval()
     torch.testing.assert_close(stylize(content, net, preserve_color=True), nst.colour.keep_color(net.stylize(content), content))

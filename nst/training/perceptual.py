@@ -118,9 +118,9 @@ class PerceptualLoss:
 
     def parts(self, output: Tensor, content: dict[str, Tensor], encoder: nn.Module, warm: float = 1.0,
               step: int = 0) -> dict[str, Tensor]:  # fmt: skip
-        """{"content", "style"[, "match"][, "tv"][, "range"]}, weighted, of pictures (B, 3, H, W) against {content layer: features}.
+        """{"content", "style"[, "match"][, "tv"][, "range"]}, weighted, for pictures (B, 3, H, W).
 
-        step: another one looks at other places.
+        content: {content layer: features} of the photographs; step: another one looks at other places.
         """
         config = self.config
         found = encoder(output, {*config.content_layers, *config.style_layers, *self.matched})
