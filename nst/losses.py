@@ -7,6 +7,7 @@ place of the picture has to find one, and which all have to be found (`relaxed_e
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import torch
@@ -19,6 +20,7 @@ from nst.support.runtime import exactly
 GRAM_DIVISORS = ("chw", "hw", "none")
 CONTENT_FORMS = ("relative", "batch", "mean", "half_sum")
 STYLE_FORMS = ("relative", "mean", "quarter_sum")
+ANY_NETWORK, FULL_WIDTH = "any encoder", 512  # what a scale-free recipe is stated for; VGG-19's channels at conv4_1
 PARTS = 16  # of the positions, whose products in bfloat16 are summed in float32
 
 
@@ -227,6 +229,14 @@ def check_layers(config) -> None:
         raise ValueError(f"style_layer_weights: expected one weight for each of the {count} layers, got {len(weights)}")
     for k, weight in enumerate(weights or ()):
         check_number(f"style_layer_weights[{k}]", weight)
+
+
+def warn_of_another_network(config, encoder) -> None:
+    """UserWarning where a recipe's weights are stated for a full VGG-19 and the encoder has other features, of another scale."""
+    deep = getattr(encoder, "conv4_1", None)
+    if config.network != ANY_NETWORK and deep is not None and deep.out_channels != FULL_WIDTH:
+        warnings.warn(f"this recipe's weights are stated for {config.network}; on this encoder, whose features have another scale, "
+                      f"they mean something else (network={ANY_NETWORK!r} says that you know)", stacklevel=3)  # fmt: skip
 
 
 def total_variation(picture: Tensor, exponent: float = 2.0) -> Tensor:

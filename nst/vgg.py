@@ -26,6 +26,7 @@ from nst import assets
 from nst.support import weights
 from nst.support.arguments import check_choice, unknown
 from nst.support.downloads import fetch
+from nst.support.runtime import device
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # RGB in [0, 1], as torchvision states them
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -110,7 +111,7 @@ class VGG19(nn.Module):
     @classmethod
     def load(cls, which: str | os.PathLike = "lite", padding: str | None = None, pooling: str = "max",
              preprocessing: str | None = None) -> VGG19:  # fmt: skip
-        """A trained encoder, frozen, on the CPU.
+        """A trained encoder, frozen, on `nst.device()`, as all that is loaded.
 
         which: "lite" ships with the course; "imagenet" is torchvision's checkpoint (548 MB, downloaded once and kept as 52 MB);
             or a file: one that `save` wrote, or a checkpoint with torchvision's names of VGG-19, whatever its suffix.
@@ -145,7 +146,7 @@ class VGG19(nn.Module):
         except (TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"{path}: its mean is {metadata['mean']!r}, expected three numbers") from error
         encoder.metadata = metadata
-        return encoder.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        return encoder.eval().requires_grad_(False).to(device(), memory_format=torch.channels_last)
 
     @property
     def sha256(self) -> str:
