@@ -81,6 +81,12 @@ class _Products(torch.autograd.Function):
         return half + half.mT
 
 
+def correlations(gram: Tensor) -> Tensor:
+    """A Gram matrix (…, C, C) as G_ij / sqrt(G_ii G_jj): 1 on its diagonal, and 0 where a channel is silent."""
+    scale = gram.diagonal(dim1=-2, dim2=-1).clamp_min(1e-12).sqrt()
+    return gram / scale[..., :, None] / scale[..., None, :]
+
+
 def content_loss(features: Tensor, target: Tensor, form: str = "relative") -> Tensor:
     """Distance of two feature maps (B, C, H, W), averaged over the batch.
 
