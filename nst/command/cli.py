@@ -46,7 +46,7 @@ from nst.command.jobs import (
     write,
 )
 from nst.support import interrupts
-from nst.support.formats import check_sides
+from nst.support.formats import check_sides, has_more
 
 FAILURES = (OSError, ValueError, TypeError, RuntimeError, MemoryError, ArithmeticError)  # of one picture: the others go on
 STOPPED = 130  # the exit code after Ctrl-C, as shells have it
@@ -257,6 +257,8 @@ def stylize(
             except FAILURES as error:
                 report.failed(job, error)
             else:
+                if job.source != STDIO and Path(job.source).is_file() and has_more(job.source):
+                    complain(f"{job.source}: holds several frames or pages, of which the first was painted", 0)
                 report.painted(job, painted, time.perf_counter() - began, method)
             if not search:
                 advance()

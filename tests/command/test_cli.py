@@ -730,6 +730,17 @@ def test_a_mask_of_another_shape_is_said_to_be_stretched(tmp_path: Path, capsys:
         assert err.startswith(said) and bool(err) == bool(said)
 
 
+def test_of_several_frames_the_first_is_painted_and_that_is_said(tmp_path: Path, capsys: pytest.CaptureFixture):
+    frames = [Image.fromarray(np.full((16, 16, 3), 80 * k, np.uint8)) for k in range(3)]
+    for name in ("a.gif", "b.tif", "c.webp", "d.png"):
+        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
+        assert run("stylize", tmp_path / name, "--style", SHIPPED, "-o", tmp_path / "out.png", "--overwrite") == 0
+        assert capsys.readouterr().err == f"nst: {tmp_path / name}: holds several frames or pages, of which the first was painted\n"
+        frames[0].save(tmp_path / name)
+        assert run("stylize", tmp_path / name, "--style", SHIPPED, "-o", tmp_path / "out.png", "--overwrite") == 0
+        assert capsys.readouterr().err == ""
+
+
 def cut_out(path: Path, size: int = 64) -> np.ndarray:
     """A square in noise on clear; its opaqueness (H, W)."""
     rng, alpha = np.random.default_rng(0), np.zeros((size, size), np.uint8)
