@@ -249,8 +249,17 @@ def test_statistics_loss_is_zero_only_for_the_same_statistics():
     y = torch.randn(2, 6, 16, 16)
     shuffled = y.flatten(2)[..., torch.randperm(256)].reshape(y.shape)  # other positions, the same statistics
     assert float(statistics_loss(shuffled, y)) < 1e-8
-    shifted = statistics_loss(y + 2, y)  # 2^2 / mean std^2, written out
-    assert float(shifted) == pytest.approx(float(4 / y.var((2, 3), correction=0).mean()), rel=1e-3)
+    shifted = statistics_loss(y + 2, y)  # 2^2 / mean std^2 of each picture, and a tenth of the batch's: written out
+    scale = y.var((2, 3), correction=0).mean(1)
+    assert float(shifted) == pytest.approx(float((4 / (0.9 * scale + 0.1 * scale.mean())).mean()), rel=1e-4)
+
+
+def test_a_bold_style_does_not_drown_a_quiet_one():
+    """A mean that is off by one deviation of its own style costs the same, whatever else is in the batch."""
+    quiet, bold = torch.randn(1, 6, 16, 16), 10 * torch.randn(1, 6, 16, 16)
+    both = torch.cat([quiet, bold])
+    off = statistics_loss(both + torch.tensor([1.0, 0.0]).view(2, 1, 1, 1), both)
+    assert float(off) > 0.08  # divided by the batch's it would be 0.01
 
 
 def test_the_loss_has_gradients_and_falls(encoder: nst.VGG19):
@@ -283,10 +292,10 @@ def test_content_may_be_compared_at_shallower_layers_too(encoder: nst.VGG19):
 
 
 def test_the_loss_says_what_it_is():
-    said = {"style_weight": 10.0, "range_weight": 10.0, "content": {"relu4_1": 1.0}}
+    said = {"style_weight": 10.0, "range_weight": 10.0, "content": {"relu4_1": 1.0}, "match_weight": 0.0, "positions": 1024}
     assert AdaINLoss().identity == {"loss": said}
     assert AdaINLoss(2.0, 3.0, {"relu3_1": 0.5}).identity["loss"] == {
-        "style_weight": 2.0, "range_weight": 3.0, "content": {"relu3_1": 0.5},
+        "style_weight": 2.0, "range_weight": 3.0, "content": {"relu3_1": 0.5}, "match_weight": 0.0, "positions": 1024,
     }  # fmt: skip
 
 
@@ -311,7 +320,9 @@ def test_each_part_of_the_loss_by_its_formula():
     styles = []
     for k in range(1, 5):
         f, g = 2**k * output, 2**k * s
-        styles.append((((f.mean(**over) - g.mean(**over)) ** 2 + (std(f) - std(g)) ** 2).mean()) / (std(g) ** 2).mean())
+        squares = ((f.mean(**over) - g.mean(**over)) ** 2 + (std(f) - std(g)) ** 2).mean((1, 2, 3))
+        scale = (std(g) ** 2).mean((1, 2, 3))
+        styles.append((squares / (0.9 * scale + 0.1 * scale.mean())).mean())
     assert float(parts["content"]) == pytest.approx(((16 * output - target) ** 2).mean() / target.var(), rel=1e-4)
     assert float(parts["style"]) == pytest.approx(2 * sum(styles) / 4, rel=1e-4)
     assert float(parts["range"]) == pytest.approx(3 * ((output - output.clip(0, 1)) ** 2).mean(), rel=1e-4)

@@ -104,12 +104,14 @@ Out = Annotated[str, typer.Option("--output", "-o", help="A file; for several pi
 Styles = Annotated[list[str], typer.Option("--style", "-s", autocompletion=_complete_style, help="A name (see `nst list`), a "
                    "picture's file or a trained network's. Several are mixed, or painted within a --mask each.")]  # fmt: skip
 Amount = Annotated[float | None, typer.Option("--alpha", "--strength", min=0, max=1, help="0 is the photograph, 1 all style.")]
+Brush = Annotated[int | None, typer.Option(min=1, max=4, help="fast, adain, wct: 1, 2 or 4 times the size of the strokes.")]
 HowChosen = typer.Option(help="Default: fast where a network of that name ships, else adain.")
 Method = Annotated[OnePass | None, HowChosen]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
 MaxPixels = Annotated[int | None, typer.Option("--max-pixels", min=1, help="How many pixels a file may hold. Each takes 20 bytes "
                                                "of memory. Default: 150 million.")]  # fmt: skip
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object for each result.")]
+Normalized = Annotated[bool, typer.Option("--normalized", help="fast: the network's file is of pictures normalised as ImageNet's.")]
 KeepColour = Annotated[bool, typer.Option("--preserve-color", help="Keep the photograph's colours: paint its greys only.")]
 
 
@@ -188,7 +190,10 @@ def stylize(
     size: Annotated[int | None, typer.Option(min=16, help="Shorter side in pixels. Default: the picture's own, at most 384 "
                                              "(gatys), 768 (wct) or 1024.")] = None,
     amount: Amount = None,
+    brush: Brush = None,
     style_weight: Annotated[float | None, typer.Option(min=0, help="gatys: how much of the style, 1 to 100.")] = None,
+    match_weight: Annotated[float | None, typer.Option(min=0, help="gatys: how much every place is to look like some place of the "
+                                                       "style; 0 leaves skies empty, and faces alone.")] = None,
     evaluations: Annotated[int | None, typer.Option(min=1, help="gatys: how long to search, per scale.")] = None,
     preserve_color: KeepColour = False,
     coral: Annotated[bool, typer.Option("--coral", help="Keep them by giving the style picture the photograph's colours.")] = False,
@@ -200,6 +205,7 @@ def stylize(
     tile: Annotated[int | None, typer.Option(min=16, help="adain, wct: side of the squares in which a large picture is computed, "
                                              "with the same result. Default: 768 px from 1.5 million pixels on.")] = None,
     seed: Annotated[int, typer.Option(help="Of the random numbers.")] = 0,
+    normalized: Normalized = False,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> int:  # fmt: skip
@@ -226,13 +232,13 @@ def stylize(
 
     with _wrong_use():
         runtime.seed(seed)
-        method = method or methods.method_for(style, masked=bool(mask))
         _check_mixture(style, method, mask)
-        paint = methods.painter(style, method, size=size, amount=amount, style_weight=style_weight, evaluations=evaluations,
-                                 preserve_color="coral" if coral else preserve_color, tile=tile)  # fmt: skip
+        paint = methods.painter(style, method, size=size, masked=bool(mask), alpha=amount, brush=brush, style_weight=style_weight,
+                                match_weight=match_weight, evaluations=evaluations,
+                                preserve_color="coral" if coral else preserve_color, tile=tile, normalized=normalized)  # fmt: skip
         masks = [read_mask(file, max_pixels) for file in mask or []]  # (1, 1, H', W') each
-    search = paint.keywords["config"] if method == "gatys" and len(waiting) == 1 else None  # long: it deserves a bar of its own
-    bar = _bar(search.evaluations * search.scales if search else len(waiting), style[0])
+    search = paint.evaluations > 1 and len(waiting) == 1  # long: it deserves a bar of its own
+    bar = _bar(paint.evaluations if search else len(waiting), style[0])
     with bar as advance, runtime.no_progress(), interrupts.raised() as asked:
         watching = {"callback": lambda *_: advance()} if search else {}
         for job in waiting:
@@ -242,8 +248,8 @@ def stylize(
             try:
                 runtime.seed(seed)  # for each picture: its result does not depend on the others
                 transparent = keep_alpha is not False and holds_alpha(job.target)
-                content, alpha = read(job.source, size or methods.LARGEST[method], max_pixels, transparent)
-                content, alpha = methods.transparent_working_size(content, alpha, method, size)
+                content, alpha = read(job.source, size or methods.LARGEST[paint.method], max_pixels, transparent)
+                content, alpha = methods.transparent_working_size(content, alpha, paint.method, size)
                 if job.target != STDIO:
                     check_sides(job.target, *content.shape[-2:])
                 for file, m in zip(mask or [], masks, strict=True):
@@ -259,7 +265,7 @@ def stylize(
             else:
                 if job.source != STDIO and Path(job.source).is_file() and has_more(job.source):
                     complain(f"{job.source}: holds several frames or pages, of which the first was painted", 0)
-                report.painted(job, painted, time.perf_counter() - began, method)
+                report.painted(job, painted, time.perf_counter() - began, paint.method)
             if not search:
                 advance()
     return STOPPED if asked else 1 if report.failures else 0
@@ -299,7 +305,7 @@ def sheet(
     with _bar(len(names), "styles") as advance:
         for style in names:
             try:
-                pictures[style] = methods.painter([style], method, size=size, amount=amount)(photo)
+                pictures[style] = methods.painter([style], method, size=size, alpha=amount)(photo)
             except FAILURES as error:
                 failures += 1
                 complain(f"{style}: {error}", 1)
@@ -379,18 +385,23 @@ def train(
 @app.command()
 def video(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A film.")],
-    out: Annotated[Path, typer.Option("--output", "-o", help="The painted film: .mp4, .mkv, .mov.")],
+    out: Annotated[Path, typer.Option("--output", "-o", help="The painted film: .mp4, .mkv, .mov, .webm, .gif.")],
     style: Styles,
     method: Method = None,
     size: Annotated[int | None, typer.Option(min=16, help="Shorter side in pixels. Default: its own, at most 512.")] = None,
     amount: Amount = None,
+    brush: Brush = None,
     preserve_color: KeepColour = False,
     smoothing: Annotated[float, typer.Option(min=0, max=0.98, help="Against flicker: how much of the last frame stays where the "
                                              "film does not change.")] = 0.8,
+    normalized: Normalized = False,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> int:  # fmt: skip
-    """Paint a film, frame by frame. Its sound and its times are kept, and its flicker is measured."""
+    """Paint a film, frame by frame. Its sound and its times are kept, and its flicker is measured.
+
+    What was cut off goes on where it was, with the same command: pieces of it lie in OUT.pieces until the film is whole.
+    """
     if not source.is_file():
         raise Misuse(f"{source}: no such film")
     if out.exists() and not overwrite:
@@ -402,19 +413,31 @@ def video(
         raise Misuse('films need PyAV: pip install "av>=14"')
     from nst import methods
     from nst.command import video as films
+    from nst.support import interrupts, weights
 
     with _wrong_use():
-        paint = methods.painter(style, method, size=size, amount=amount, preserve_color=preserve_color)
+        paint = methods.painter(style, method, size=size, alpha=amount, brush=brush, preserve_color=preserve_color,
+                                normalized=normalized)  # fmt: skip
     out.parent.mkdir(parents=True, exist_ok=True)
-    with _bar(None, "frames") as advance:
+    styles = [weights.sha256(name) if Path(name).is_file() else name for name in style]
+    what = {"style": styles, "method": paint.method, "amount": amount, "brush": brush, "preserve_color": preserve_color,
+            "normalized": normalized}  # fmt: skip
+    pieces = out.with_name(f"{out.name}.pieces")
+    with _bar(None, "frames") as advance, interrupts.raised():
         try:
-            facts = films.stylize(source, out, paint, size, smoothing, lambda k, total: advance(completed=k, total=total or None))
+            facts = films.stylize(source, out, paint, size, smoothing, lambda k, total: advance(completed=k, total=total or None),
+                                  pieces, what)  # fmt: skip
         except FAILURES as error:
             return complain(error, 1)
     if as_json:
         print(as_line(content=str(source), output=str(out), status="painted", **facts))
-    else:
-        print(f"{out}  {facts['frames']} frames, {facts['seconds']:.1f} s, {'sound kept' if facts['sound'] else 'no sound'}")
+        return 0
+    print(f"{out}  {facts['frames']} frames, {facts['seconds']:.1f} s, {'sound kept' if facts['sound'] else 'no sound'}")
+    if facts["resumed"]:
+        print(f"{facts['resumed']} of the frames were there already, in {pieces}")
+    if facts["damaged"]:
+        print(f"{facts['damaged']} damaged packets were passed over: the film lacks what was in them")
+    if "flicker_with" in facts:  # of two frames or more
         print("flicker, in 8-bit steps from frame to frame where the film stays the same: "
               f"{facts['flicker_without']:.2f} without smoothing, {facts['flicker_with']:.2f} with; "
               f"the film itself {facts['flicker_film']:.2f}")  # fmt: skip

@@ -46,7 +46,10 @@ def device() -> torch.device:
 def random_state_kept() -> Iterator[None]:
     """Whatever the block does with the random numbers of Python, NumPy and torch, they go on after it as if it had not been."""
     before = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+    there = torch.accelerator.is_available()
+    devices = range(torch.accelerator.device_count()) if there else ()
+    kind = torch.accelerator.current_accelerator().type if there else "cuda"
+    with torch.random.fork_rng(devices, device_type=kind):
         try:
             yield
         finally:
@@ -89,6 +92,11 @@ def profile() -> Profile:
     if name not in PROFILES:
         raise ValueError(f"NST_PROFILE={name!r}: expected one of {', '.join(PROFILES)}")
     return Profile(name)
+
+
+def exactly(where: torch.device) -> contextlib.AbstractContextManager:
+    """Within it, a caller's `torch.autocast` on this device is off: its float16 ends at 65504, less than features add up to."""
+    return torch.autocast(where.type, enabled=False) if torch.amp.is_autocast_available(where.type) else contextlib.nullcontext()
 
 
 _hidden = ContextVar("hidden", default=False)  # of this thread

@@ -111,11 +111,9 @@ def train(model: nn.Module, encoder: nn.Module, loss: Loss, data: Data, config: 
                 torch.manual_seed(config.seed + 1_000_003 * (step * accelerator.num_processes + accelerator.process_index))
                 for group in optimizer.param_groups:
                     group["lr"] = config.learning_rate_at(step)
-                shown = memory.or_what_fits(
+                shown = memory.with_advice(
                     functools.partial(_step, wrapped, watching, loss, batches, step, optimizer, accelerator, config.clip),
-                    lambda size: _trial(model, frozen, loss, batches[0].to(accelerator.device), size, step),  # noqa: B023
-                    range(config.batch_size - 1, 0, -1),
-                    f"step {step + 1}: batch_size={config.batch_size} needs more memory than there is; {{fits}} would fit",
+                    functools.partial(_advice, model, frozen, loss, batches[0].to(accelerator.device), step),
                 )
                 if wrong := _not_finite(shown, batches, model):
                     last = latest(checkpoints.folder) if checkpoints else None
@@ -255,6 +253,14 @@ def _not_finite(shown: dict[str, float], batches: list[Batch], model: nn.Module)
 def _any_process(asked: list[int], accelerator: Accelerator) -> bool:
     """Has any process been asked to leave? They save together, or wait for each other for ever."""
     return bool(accelerator.reduce(torch.tensor(float(len(asked)), device=accelerator.device)))
+
+
+def _advice(model: nn.Module, encoder: nn.Module, loss: Loss, batch: Batch, step: int) -> str:
+    """What to say where a batch does not fit: how many of its pictures would have fitted."""
+    size = len(batch.content)
+    said = f"step {step + 1}: batch_size={size} needs more memory than there is"
+    fits = memory.first_that_fits(lambda fewer: _trial(model, encoder, loss, batch, fewer, step), range(size - 1, 0, -1))
+    return f"{said}; {fits} would fit" if fits else f"{said}; nothing smaller fits, either"
 
 
 def _trial(model: nn.Module, encoder: nn.Module, loss: Loss, batch: Batch, size: int, step: int) -> None:

@@ -21,9 +21,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 import nst
-from nst import training
 from nst.adain import AdaINLoss
-from nst.training import TrainingConfig, checkpoints, samples, train
+from nst.training import TrainingConfig, checkpoints, loop, samples, train
 from nst.training.datasets import Batch, Crops, offline_files
 from nst.training.perceptual import PerceptualConfig, PerceptualLoss
 from nst.transformer_net import TransformerNet
@@ -202,8 +201,8 @@ def test_the_callers_things_stay_as_they_are():
 def test_the_device_is_the_one_that_was_asked_for(monkeypatch: pytest.MonkeyPatch):
     """NST_DEVICE=cuda:1 trains there, not on cuda:0; here "meta" stands for it, which every machine has."""
     monkeypatch.setenv("NST_DEVICE", "meta")
-    monkeypatch.setattr(training, "device", lambda: torch.device("meta"))
-    with training._accelerator(small(), None) as (accelerator, _):
+    monkeypatch.setattr(loop, "device", lambda: torch.device("meta"))
+    with loop._accelerator(small(), None) as (accelerator, _):
         assert accelerator.device == torch.device("meta")
     assert "ACCELERATE_TORCH_DEVICE" not in os.environ
     monkeypatch.undo()
@@ -211,9 +210,9 @@ def test_the_device_is_the_one_that_was_asked_for(monkeypatch: pytest.MonkeyPatc
 
 
 def test_no_bfloat16_where_accelerate_has_none(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(training, "is_bf16_available", lambda: False)
-    monkeypatch.setattr(training.time, "perf_counter", lambda: pytest.fail("probed all the same"))
-    assert training._precision("auto") == "no" and training._precision("bf16") == "bf16"
+    monkeypatch.setattr(loop, "is_bf16_available", lambda: False)
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: pytest.fail("probed all the same"))
+    assert loop._precision("auto") == "no" and loop._precision("bf16") == "bf16"
 
 
 def test_which_pictures_a_step_asks_for():
@@ -293,10 +292,10 @@ def test_nothing_in_a_checkpoint_is_executed(tmp_path: Path, file: str):
 
 def test_auto_is_decided_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A probe that comes out otherwise the second time must not change the numbers of a resumed run."""
-    monkeypatch.setattr(training, "_precision", lambda wanted: "bf16" if wanted == "auto" else wanted)
+    monkeypatch.setattr(loop, "_precision", lambda wanted: "bf16" if wanted == "auto" else wanted)
     first, _ = run(small(steps=3, precision="auto"), folder=tmp_path)
     assert json.loads((tmp_path / "step_000003" / "run.json").read_text())["config"]["precision"] == "bf16"
-    monkeypatch.setattr(training, "_precision", lambda wanted: "no" if wanted == "auto" else wanted)
+    monkeypatch.setattr(loop, "_precision", lambda wanted: "no" if wanted == "auto" else wanted)
     assert run(small(steps=3, precision="auto"), folder=tmp_path)[0] == first
 
 
