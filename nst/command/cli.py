@@ -312,7 +312,12 @@ def sheet(
             advance()
     if failures == len(names):
         return complain(f"{job.target}: no style could be painted, and nothing was written", 1)
-    write(side_by_side(pictures, height=photo.shape[-2]), job.target)
+    try:
+        write(side_by_side(pictures, height=photo.shape[-2]), job.target)
+    except BrokenPipeError:
+        raise
+    except FAILURES as error:  # a page too large for its format, a full disk
+        return complain(error, 1)
     if job.target != STDIO:
         print(shown(f"{job.target}  {len(names) - failures} styles"))
     return 1 if failures else 0

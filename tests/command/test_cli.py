@@ -679,6 +679,13 @@ def test_a_broken_picture_has_no_sheet(tmp_path: Path, capsys: pytest.CaptureFix
     assert "a.jpg: cannot be read as a picture" in capsys.readouterr().err and not (tmp_path / "s.jpg").exists()
 
 
+def test_a_sheet_too_large_for_its_format(tmp_path: Path, capsys: pytest.CaptureFixture):
+    Image.new("RGB", (7000, 32)).save(tmp_path / "long.png")
+    assert run("sheet", tmp_path / "long.png", "--size", 32, "-o", tmp_path / "s.webp") == 1
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1 and "s.webp: " in said[0] and "WEBP holds at most 16,383" in said[0]
+
+
 def test_a_sheet_of_nothing_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
     def fail(*_: object, **__: object):
         raise ArithmeticError("no")
