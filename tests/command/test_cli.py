@@ -719,6 +719,13 @@ def test_a_broken_picture_has_no_sheet(tmp_path: Path, capsys: pytest.CaptureFix
     assert "a.jpg: cannot be read as a picture" in capsys.readouterr().err and not (tmp_path / "s.jpg").exists()
 
 
+def test_a_sheet_too_large_for_its_format(tmp_path: Path, capsys: pytest.CaptureFixture):
+    Image.new("RGB", (7000, 32)).save(tmp_path / "long.png")
+    assert run("sheet", tmp_path / "long.png", "--size", 32, "-o", tmp_path / "s.webp") == 1
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1 and "s.webp: " in said[0] and "WEBP holds at most 16,383" in said[0]
+
+
 def test_a_sheet_of_nothing_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
     def fail(*_: object, **__: object):
         raise ArithmeticError("no")
@@ -769,6 +776,17 @@ def test_a_mask_of_another_shape_is_said_to_be_stretched(tmp_path: Path, capsys:
         assert run("stylize", source, *options, "-o", tmp_path / "out.png") == 0
         err = capsys.readouterr().err
         assert err.startswith(said) and bool(err) == bool(said)
+
+
+def test_of_several_frames_the_first_is_painted_and_that_is_said(tmp_path: Path, capsys: pytest.CaptureFixture):
+    frames = [Image.fromarray(np.full((16, 16, 3), 80 * k, np.uint8)) for k in range(3)]
+    for name in ("a.gif", "b.tif", "c.webp", "d.png"):
+        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
+        assert run("stylize", tmp_path / name, "--style", SHIPPED, "-o", tmp_path / "out.png", "--overwrite") == 0
+        assert capsys.readouterr().err == f"nst: {tmp_path / name}: holds several frames or pages, of which the first was painted\n"
+        frames[0].save(tmp_path / name)
+        assert run("stylize", tmp_path / name, "--style", SHIPPED, "-o", tmp_path / "out.png", "--overwrite") == 0
+        assert capsys.readouterr().err == ""
 
 
 def cut_out(path: Path, size: int = 64) -> np.ndarray:
