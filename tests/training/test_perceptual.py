@@ -104,3 +104,22 @@ def test_identity_tells_runs_apart(encoder: nst.VGG19):
 def test_bad_recipes(changes: dict, said: str):
     with pytest.raises(ValueError, match=said):
         PerceptualConfig.default(**changes)
+
+
+def test_the_content_is_read_without_a_gradient_and_is_a_target_only(encoder: nst.VGG19):
+    """Also where the pictures themselves want one, as in a search for the worst of them."""
+    loss = PerceptualLoss(PerceptualConfig.default(tv_weight=0.0, range_weight=0.0), encoder, nst.assets.picture("cut_paper", 64))
+    content = torch.rand(1, 3, 32, 32, requires_grad=True)
+    still = torch.rand(1, 3, 32, 32, requires_grad=True)
+    parts = loss(lambda x: still, encoder, Batch(content, None, []), 999)
+    sum(parts.values()).backward()
+    assert content.grad is None and still.grad.abs().sum() > 0
+
+
+def test_roughness_is_that_of_the_painting(encoder: nst.VGG19):
+    loss = PerceptualLoss(PerceptualConfig.default(tv_weight=3.0), encoder, nst.assets.picture("cut_paper", 64))
+    rough, flat = torch.rand(1, 3, 32, 32), torch.full((1, 3, 32, 32), 0.5)
+    painted = loss(lambda x: rough, encoder, Batch(flat, None, []), 999)["tv"]
+    down, across = (rough[..., 1:, :] - rough[..., :-1, :]).square(), (rough[..., 1:] - rough[..., :-1]).square()
+    assert float(painted) == pytest.approx(3 * float(down.mean() + across.mean()), rel=1e-5)
+    assert float(loss(lambda x: flat, encoder, Batch(rough, None, []), 999)["tv"]) == 0
