@@ -145,7 +145,8 @@ class VGG19(nn.Module):
         except (TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"{path}: its mean is {metadata['mean']!r}, expected three numbers") from error
         encoder.metadata = metadata
-        return encoder.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        with torch.inference_mode(False):  # a gradient may go through them
+            return encoder.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
     @property
     def sha256(self) -> str:
