@@ -28,8 +28,8 @@ def gram_matrix(features: Tensor, divide_by: str = "chw") -> Tensor:
     """Which channels fire together, wherever it happens: G_ij = sum over positions k of F_ik F_jk, one matrix per picture.
 
     features (B, C, H, W) -> (B, C, C), in float32 where they are bfloat16 or float16.
-    divide_by: "chw" = G / (C H W), the PyTorch tutorial's (and the article's) division; "hw" = G / (H W), the mean over positions, as
-        in Gatys' notebook; "none" = the sum itself, as in the paper (1508.06576, eq. 3).
+    divide_by: "chw" = G / (C H W), the PyTorch tutorial's (and the article's) division; "hw" = G / (H W), the mean over positions,
+        as in Gatys' notebook; "none" = the sum itself, as in the paper (1508.06576, eq. 3).
     Differs from the tutorial: it folds the batch into the channels, view(a * b, c * d), so that in a batch of two the pictures mix.
     """
     if features.ndim != 4:

@@ -230,7 +230,8 @@ def load_style(which: str | os.PathLike, *, normalized: bool = False, norm: str 
         reason = f"it has no {error}" if isinstance(error, KeyError) else error
         raise ValueError(f"{path}: is not a TransformerNet of width {metadata.get('width')}: {reason}") from error
     net.metadata = metadata
-    return net.eval().requires_grad_(False).to(device())
+    with torch.inference_mode(False):  # somebody may train it
+        return net.eval().requires_grad_(False).to(device())
 
 
 def _read_checkpoint(path: Path, norm: str | None) -> tuple[dict[str, Tensor], dict, float]:
