@@ -41,6 +41,10 @@ CONTENT_LAYERS = ("relu3_2", "relu4_2")  # with relu3_2 beside it a face stays a
 WEIGHTS = {"night_orchard": (24.0, 1.0), "rose_window": (16.0, 1.0), "harbour_woodblock": (16.0, 0.3), "cut_paper": (18.0, 1.0),
            "garden_points": (12.0, 0.2), "ink_mountains": (14.0, 0.5), "halftone_city": (14.0, 0.2),
            "mosaic_peacock": (12.0, 0.2)}  # fmt: skip
+# Weight of places that match (`losses.relaxed_emd`): it fills skies and other empty walls with the style's own strokes; too much of
+# it, and a face is painted over.
+MATCH = {"night_orchard": 10.0, "rose_window": 6.0, "harbour_woodblock": 8.0, "cut_paper": 8.0, "garden_points": 8.0,
+         "ink_mountains": 8.0, "halftone_city": 8.0, "mosaic_peacock": 8.0}  # fmt: skip
 # The middle share of a painting that is looked at, all of it where none is named: a part, brought to the same size, has larger
 # dots and tesserae, and no frame.
 OUTER = ("0", "1", "2", "8", "9", "10")  # the blocks before and after the residual ones: strength 0 has its own
@@ -80,14 +84,17 @@ def a_round(a: argparse.Namespace) -> None:
         encoder = Spliced(real_vgg19(a.teacher, "reflect"), lite).to(nst.device(), memory_format=torch.channels_last)
         style_weight, tv_weight = WEIGHTS[name]
         style_weight = style_weight if a.style_weight is None else a.style_weight
+        match_weight = MATCH[name] if a.match_weight is None else a.match_weight
         net = started(a, name)
         warmup = 0 if a.start != "random" else a.steps // 4
         recipe = PerceptualConfig.default(
-            content_layers=CONTENT_LAYERS, style_weight=style_weight, tv_weight=tv_weight, style_warmup=warmup
+            content_layers=CONTENT_LAYERS, content_weight=a.content_weight, style_weight=style_weight, match_weight=match_weight,
+            tv_weight=tv_weight, style_warmup=warmup,
         )
         loss = PerceptualLoss(recipe, encoder, painting(name))
         crops = Crops(picture_files(a.photos), sizes(a.steps), seed=a.seed)
-        config = TrainingConfig(steps=a.steps, batch_size=4, learning_rate=a.learning_rate, hold=0.5, seed=a.seed)
+        config = TrainingConfig(steps=a.steps, batch_size=4, learning_rate=a.learning_rate, hold=0.5, seed=a.seed,
+                                precision=a.precision, save_every=50)  # fmt: skip
         folder = BUILD / (a.folder or f"{name}_{style_weight:g}")
 
         def report(step: int, parts: dict[str, float], net: TransformerNet, name=name, folder=folder) -> None:
@@ -119,6 +126,7 @@ def weak(a: argparse.Namespace) -> None:
         nst.seed(a.seed)
         net, encoder = nst.load_style(file), nst.VGG19.load("lite").to(nst.device())
         strong = {k: v.clone() for k, v in net.state_dict().items()}
+        net.load_state_dict({**strong, **net.weak})  # what an earlier round knew of strength 0 is not far off
         for name, parameter in net.named_parameters():
             parameter.requires_grad_(".norm." in name or name.split(".")[1] in OUTER)
         crops = Crops(picture_files(a.photos), 128, seed=a.seed)
@@ -163,6 +171,9 @@ def main() -> None:
     r.add_argument("--teacher", type=Path, required=True, help="folder of the real VGG-19's first convolutions")
     r.add_argument("--start", help="a style's name, a network's file, or random; default: the style's own network")
     r.add_argument("--style-weight", type=float, help=f"default: {WEIGHTS}")
+    r.add_argument("--match-weight", type=float, help=f"default: {MATCH}")
+    r.add_argument("--content-weight", type=float, default=1.0)
+    r.add_argument("--precision", default="auto", help="see nst.training.TrainingConfig")
     r.add_argument("--folder", help="below build/styles; default: STYLE_WEIGHT")
     r.add_argument("--steps", type=int, default=1500)
     r.add_argument("--learning-rate", type=float, default=1e-3)

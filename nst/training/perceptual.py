@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from nst import losses
 from nst.images import check_picture, resize
-from nst.support.arguments import check_choice, check_number
+from nst.support.arguments import check_choice, check_number, check_whole
 
 if TYPE_CHECKING:  # torchvision, which crops pictures, takes a second to import
     from nst.training.datasets import Batch
@@ -37,6 +37,9 @@ class PerceptualConfig:
     style_weight: float = 1.0
     style_layer_weights: tuple[float, ...] | None = None  # one per style layer; None: 1 each
     tv_weight: float = 0.0
+    match_weight: float = 0.0  # see losses.relaxed_emd; 0: Johnson's loss, which does not match places
+    match_layers: tuple[str, ...] = ("relu3_1", "relu4_1")
+    match_positions: int = 1024  # of each layer's map that are looked at, drawn at random, other ones in every step
     range_weight: float = 0.0  # times the mean square of what lies outside [0, 1]
     content_form: str = "relative"  # see losses.content_loss
     style_form: str = "relative"  # see losses.style_loss
@@ -48,8 +51,9 @@ class PerceptualConfig:
         for name, allowed in {"content_form": losses.CONTENT_FORMS, "style_form": losses.STYLE_FORMS,
                               "gram_divide_by": losses.GRAM_DIVISORS}.items():  # fmt: skip
             check_choice(name, getattr(self, name), allowed)
-        for name in ("content_weight", "style_weight", "tv_weight", "range_weight", "style_warmup"):
+        for name in ("content_weight", "style_weight", "tv_weight", "match_weight", "range_weight", "style_warmup"):
             check_number(name, getattr(self, name))
+        check_whole("match_positions", self.match_positions)
         losses.check_layers(self)
 
     @classmethod
@@ -92,31 +96,46 @@ class PerceptualLoss:
     """
 
     def __init__(self, config: PerceptualConfig, encoder: nn.Module, style: Tensor):
-        if min(check_picture(style, "style", one=True).shape[-2:]) < 64:
+        style = check_picture(style, "style", one=True)
+        if min(style.shape[-2:]) < 64:
             raise ValueError(f"style: {tuple(style.shape[-2:])} is too small, expected a shorter side of at least 64 px")
         self.config = config
         pixels = (style.detach().cpu() * 255).round().to(torch.uint8).numpy().tobytes()
         self.identity = {"loss": vars(config), "style": hashlib.sha256(pixels).hexdigest()}  # a run goes on under the same only
         with torch.no_grad():
-            found = encoder(resize(style, STYLE_SIZE).to(next(encoder.parameters()).device), config.style_layers)
-            self.grams = {k: losses.gram_matrix(f, config.gram_divide_by) for k, f in found.items()}  # {layer: (1, C, C)}
+            self.matched = config.match_layers if config.match_weight else ()
+            where = next(encoder.parameters()).device
+            found = encoder(resize(style, STYLE_SIZE).to(where), {*config.style_layers, *self.matched})
+            self.grams = {k: losses.gram_matrix(found[k], config.gram_divide_by) for k in config.style_layers}  # {layer: (1, C, C)}
+            self.maps = {k: found[k] for k in self.matched}  # {layer: (1, C, H, W)}
 
     def __call__(self, net: nn.Module, encoder: nn.Module, batch: Batch, step: int) -> dict[str, Tensor]:
         config = self.config
         with torch.no_grad():
             content = encoder(batch.content, config.content_layers)
         warm = min(1.0, (step + 1) / config.style_warmup) if config.style_warmup else 1.0
-        return self.parts(net(batch.content), content, encoder, warm)
+        return self.parts(net(batch.content), content, encoder, warm, step)
 
-    def parts(self, output: Tensor, content: dict[str, Tensor], encoder: nn.Module, warm: float = 1.0) -> dict[str, Tensor]:
-        """{"content", "style"[, "tv"][, "range"]}, weighted, for pictures (B, 3, H, W) against {content layer: features}."""
+    def parts(self, output: Tensor, content: dict[str, Tensor], encoder: nn.Module, warm: float = 1.0,
+              step: int = 0) -> dict[str, Tensor]:  # fmt: skip
+        """{"content", "style"[, "match"][, "tv"][, "range"]}, weighted, for pictures (B, 3, H, W).
+
+        content: {content layer: features} of the photographs; step: another one looks at other places.
+        """
         config = self.config
-        found = encoder(output, {*config.content_layers, *config.style_layers})
+        found = encoder(output, {*config.content_layers, *config.style_layers, *self.matched})
         self.grams = {k: gram.to(output.device) for k, gram in self.grams.items()}  # each process may have a device of its own
         parts = losses.content_and_style(config, found, content, self.grams)
         parts["style"] = warm * parts["style"]
+        if self.matched:
+            parts["match"] = warm * losses.match(config, found, {k: [self._match(found[k], k, step)] for k in self.matched})
         if config.tv_weight:
             parts["tv"] = config.tv_weight * losses.total_variation(output)
         if config.range_weight:
             parts["range"] = config.range_weight * losses.range_penalty(output)
         return parts
+
+    def _match(self, features: Tensor, layer: str, step: int) -> tuple[Tensor, Tensor]:
+        """For `losses.match`: positions of features (B, C, H, W), and places (1, C, M) of the style."""
+        count, style = self.config.match_positions, self.maps[layer].to(features.device)
+        return losses.positions(features, count, step), losses.places(style, losses.positions(style, count, step))

@@ -88,12 +88,10 @@ class Monitor(Panel):
         painter = _painter(model)
         if painter is None:
             return self.line.say(f"a {type(model).__name__} has no stylize: the losses are shown, the photographs stay as they are")
-        training = model.training
         for name, picture in self.samples.items():
             self.painted[name] = painter(picture)
             self.views[name].show(self.painted[name])
             self.views[name].alt = self.views[name].caption = f"{name} after step {step}"
-        model.train(training)
 
     def start(self) -> None:
         """Call `run` with this monitor on the worker's thread."""

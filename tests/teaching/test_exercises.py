@@ -125,7 +125,7 @@ def test_hints_are_in_folds_of_at_most_three(path: Path):
 def test_every_check_is_used_once_and_every_lesson_has_exercises():
     used = [check_of(cell) for path in SOLUTIONS for cell in cells(path, "check")]
     assert sorted(used) == sorted(checks.CHECKS) and len(used) == len(set(used)) >= 36
-    assert [path.stem[:2] for path in SOLUTIONS] == [f"{number:02}" for number in range(10)]
+    assert [path.stem[:2] for path in SOLUTIONS] == [f"{number:02}" for number in range(11)]
     for path, module in zip(SOLUTIONS, checks.LESSONS, strict=True):
         assert [name for name in module.__all__ if name in checks.CHECKS] == sorted(check_of(cell) for cell in cells(path, "check"))
 
@@ -139,8 +139,8 @@ def test_an_exercise_notebook_runs_in_a_kernel_of_its_own(monkeypatch: pytest.Mo
 
 def test_syllabus_lists_every_exercise_with_its_stars_and_minutes():
     syllabus = (FOLDER / "README.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (\d\.\d .+) \| (★+) \| (\d+) \| (.+) \|$", syllabus, re.MULTILINE)
-    tasks = [cell.source for path in SOLUTIONS for cell in cells(path) if re.match(r"## \d\.\d", cell.source)]
+    rows = re.findall(r"^\| (\d+\.\d .+) \| (★+) \| (\d+) \| (.+) \|$", syllabus, re.MULTILINE)
+    tasks = [cell.source for path in SOLUTIONS for cell in cells(path) if re.match(r"## \d+\.\d", cell.source)]
     assert rows == [re.match(r"## (.+)\n(★+) · (\d+) minutes · (.+)", task).groups() for task in tasks]
     lessons = re.findall(r"^\| (?:\[)?(\d\d) .+\| (\d), (\d+) min \|$", syllabus, re.MULTILINE)
     for path, (number, count, minutes) in zip(SOLUTIONS, lessons, strict=True):
@@ -151,7 +151,7 @@ def test_syllabus_lists_every_exercise_with_its_stars_and_minutes():
 def test_session_plans_add_up():
     """Each session runs from 0 to 90 without a gap, and an exercise has as many minutes as its own page says."""
     syllabus = (FOLDER / "README.md").read_text(encoding="utf-8")
-    minutes = {name: int(given) for name, given in re.findall(r"^\| (\d\.\d) .+ \| ★+ \| (\d+) \|", syllabus, re.MULTILINE)}
+    minutes = {name: int(given) for name, given in re.findall(r"^\| (\d+\.\d) .+ \| ★+ \| (\d+) \|", syllabus, re.MULTILINE)}
     plans = syllabus[syllabus.index("## Session plans") : syllabus.index("### Session 1, minute by minute")]
     sessions: list[list[tuple[int, int, str]]] = []
     for first, begin, end, rest in re.findall(r"^\| (\*\*\d.*?\*\* )?\| (\d+)-(\d+) \| (.+)\|$", plans, re.MULTILINE):
@@ -177,8 +177,8 @@ def test_session_plans_add_up():
 def test_the_guide_has_two_exam_questions_and_a_model_answer_for_each_lesson():
     syllabus = (FOLDER / "README.md").read_text(encoding="utf-8")
     exam = syllabus[syllabus.index("## Exam questions") : syllabus.index("## Projects")]
-    assert re.findall(r"^\| (\d\d) \|", exam, re.MULTILINE) == [f"{number:02}" for number in range(10)]
-    assert len(re.findall(r"^\| (?:\d\d)? *\| .+\*\[.+\]\* \|$", exam, re.MULTILINE)) == 20
+    assert re.findall(r"^\| (\d\d) \|", exam, re.MULTILINE) == [f"{number:02}" for number in range(11)]
+    assert len(re.findall(r"^\| (?:\d\d)? *\| .+\*\[.+\]\* \|$", exam, re.MULTILINE)) == 22
     guide = syllabus[syllabus.index("## Teaching guide") : syllabus.index("## Answers to")]
     for lesson in re.split(r"^### ", guide, flags=re.MULTILINE)[1:]:
         parts = ("Show live", "Where they stumble", "They will say", "Discuss")

@@ -12,8 +12,8 @@ from nst.teaching import quiz
 ALL = [(lesson, number) for lesson in quiz.lessons() for number in range(4)]
 
 
-def test_ten_lessons_have_four_questions_each():
-    assert quiz.lessons() == [f"{n:02}" for n in range(10)]
+def test_eleven_lessons_have_four_questions_each():
+    assert quiz.lessons() == [f"{n:02}" for n in range(11)]
     assert {lesson: len(quiz.questions(lesson)) for lesson in quiz.lessons()} == dict.fromkeys(quiz.lessons(), 4)
 
 

@@ -213,6 +213,56 @@ def tiles_of_a_mirrored_picture(function, picture, tile, margin):
     return torch.cat(rows, 2)
 
 
+def root(a):
+    values, vectors = torch.linalg.eigh(a)
+    return vectors * values.clamp_min(0).sqrt() @ vectors.T
+
+
+def gaussian_by_singular_values(x, y):
+    x, y = x - (m := x.mean(1, keepdim=True)), y - (n := y.mean(1, keepdim=True))
+    a, b = x @ x.T / x.shape[1], y @ y.T / y.shape[1]
+    cross = torch.linalg.svdvals(root(b) @ x / x.shape[1] ** 0.5).sum()  # the nuclear norm, with no root of a root
+    return (m - n).square().sum() + a.trace() + b.trace() - 2 * cross
+
+
+def sliced_by_ranks(x, y, directions):
+    total = 0
+    for v in directions:
+        a, b = torch.sort(v @ x)[0], torch.sort(v @ y)[0]
+        total = total + (a.reshape(len(b), -1) - b[:, None]).square().mean()
+    return total / len(directions)
+
+
+def sliced_by_gather(x, y, directions):
+    a, b = directions @ x, directions @ y
+    with torch.no_grad():
+        order, other = a.argsort(1), b.argsort(1)
+    ranks = torch.arange(a.shape[1]) * b.shape[1] // a.shape[1]
+    return (a.gather(1, order) - b.gather(1, other)[:, ranks]).pow(2).mean()
+
+
+def relaxed_by_chosen_pairs(x, y):
+    m = y.mean(1, keepdim=True)
+    x, y = ((p - m) / (p - m).norm(dim=0) for p in (x, y))
+    with torch.no_grad():
+        near, near_to = (x.T @ y).max(1)[1], (x.T @ y).max(0)[1]
+    return max(1 - (x * y[:, near]).sum(0).mean(), 1 - (x[:, near_to] * y).sum(0).mean())
+
+
+def self_similarity_by_rows(x, y):
+    tables = [1 - F.cosine_similarity(p[:, :, None], p[:, None, :], dim=0) for p in (x, y)]  # symmetric: rows are columns
+    return sum((a / a.sum() - b / b.sum()).abs().sum() for a, b in zip(*tables, strict=True)) / x.shape[1]
+
+
+def root_by_its_trace(a):
+    n, eye = a.diagonal().sum(), torch.eye(len(a)).to(a)
+    y, z = a / n, eye
+    for _ in range(30):
+        t = 1.5 * eye - 0.5 * z @ y
+        y, z = y @ t, t @ z
+    return y * n**0.5
+
+
 RIGHT = [
     (checks.luminance, luminance_by_einsum),
     (checks.mean_square_gradient, gradient_by_autograd),
@@ -250,6 +300,13 @@ RIGHT = [
     (checks.guided_gram, lambda f, m: torch.einsum("bihw,bjhw,bkhw->bij", f, f, m) / (f.shape[1] * m.sum())),
     (checks.to_bytes, lambda x: (x.squeeze(0).movedim(0, 2).numpy().clip(0, 1) * 255 + 0.5).astype(np.uint8)),
     (checks.in_tiles, tiles_of_a_mirrored_picture),
+    (checks.gaussian_distance, gaussian_by_singular_values),
+    (checks.sliced_distance, sliced_by_ranks),
+    (checks.sliced_distance, sliced_by_gather),
+    (checks.relaxed_distance, relaxed_by_chosen_pairs),
+    (checks.self_similarity, self_similarity_by_rows),
+    (checks.root_by_products, root_by_its_trace),
+    (checks.root_by_products, root),
 ]
 
 

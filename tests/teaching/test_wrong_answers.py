@@ -14,7 +14,7 @@ from wrong import WRONG
 import nst
 from nst.teaching import checks
 
-for number in range(10):
+for number in range(11):
     importlib.import_module(f"wrong_{number:02}")  # fills WRONG
 
 
@@ -48,6 +48,7 @@ LIBRARY = {
     "colour": nst.wct.colour,
     "coral": nst.colour.coral,
     "keep_luminance": nst.colour.keep_color,
+    "relaxed_distance": lambda x, y: nst.losses.relaxed_emd(x[None], y[None]),
 }
 
 

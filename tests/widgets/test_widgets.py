@@ -28,6 +28,7 @@ from torch import Tensor
 
 import nst
 from nst import adain, assets, transformer_net, wct, widgets
+from nst.decoders import Decoder
 from nst.gatys import GatysConfig
 from nst.widgets import mixing, parts
 from nst.widgets.curves import POINTS, bar, curves
@@ -175,9 +176,9 @@ def test_wct_mix_computes_what_changed_and_no_more(monkeypatch: pytest.MonkeyPat
     content, *styles = pictures("chelsea", "night_orchard", "rose_window")
     mix, alphas, weights = WCTMix(content, styles), {4: 0.5, 3: 0.5, 2: 0.5}, [0.5, 0.5]
     mix.paint(alphas, weights)
-    encoded, encoder, decoder = [], mixing.encoder(), mixing.decoder
-    monkeypatch.setattr(mixing, "encoder", lambda: lambda x, layers: encoded.extend(layers) or encoder(x, layers))
-    monkeypatch.setattr(mixing, "decoder", lambda which: lambda x: encoded.append(f"to {which}") or decoder(which)(x))
+    encoded, encoder, decoder = [], nst.VGG19.forward, Decoder.forward
+    monkeypatch.setattr(nst.VGG19, "forward", lambda self, x, layers: encoded.extend(layers) or encoder(self, x, layers))
+    monkeypatch.setattr(Decoder, "forward", lambda self, x: encoded.append(f"to {self.layer}") or decoder(self, x))
     moves = {
         "nothing": (alphas, weights, []), "the last level": ({**alphas, 2: 0.9}, weights, ["to relu2_1"]),
         "the middle": ({**alphas, 3: 0.9}, weights, ["to relu3_1", "relu2_1", "to relu2_1"]),

@@ -303,9 +303,9 @@ def same(given: Any, wanted: Any, rtol: float) -> bool:
 
 def rand(*shape: int, seed: int = 0) -> Tensor:
     """Random numbers in [0, 1), always the same; the global random state is left alone."""
-    return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float32, device="cpu")
 
 
 def randn(*shape: int, seed: int = 0) -> Tensor:
     """Random numbers of a unit normal, always the same; the global random state is left alone."""
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float32, device="cpu")
