@@ -13,8 +13,8 @@ A style is learned in rounds. A round starts from the style's own network, or fr
 1610.07629: most of what a network knows is how to take a photograph apart and put it together again, whatever the style), or from
 random weights, which take ten times the steps. A style is judged by eye on photographs that no round has seen: rounds with more and
 with less style are laid side by side. The mean of the weights of two rounds can be better than a round in between (averages of one
-training's weights: Izmailov et al. 2018, arXiv 1803.05407). The last round, short, matches places (see MATCH). Its mean with what it
-started from keeps faces, takes dark blotches away and loses little of what it learned: `average`, with data/weights' own network.
+training's weights: Izmailov et al. 2018, arXiv 1803.05407). The last round is short and matches places (see MATCH). Its mean with
+the network that it started from keeps faces, takes dark blotches away, and loses little of what was learned.
 Last, a second set of weights of the norm layers and of the six outer blocks learns to give the photograph back (`weak`): between
 those weights and the style's own lies every strength. The residual blocks' convolutions, nine tenths of the network, are shared.
 Runs resume from build/styles; started with `torchrun --nproc-per-node N` they run on N processes.
@@ -42,8 +42,8 @@ CONTENT_LAYERS = ("relu3_2", "relu4_2")  # with relu3_2 beside it a face stays a
 WEIGHTS = {"night_orchard": (24.0, 1.0), "rose_window": (16.0, 1.0), "harbour_woodblock": (12.0, 0.3), "cut_paper": (18.0, 1.0),
            "garden_points": (12.0, 0.2), "ink_mountains": (14.0, 0.5), "halftone_city": (14.0, 0.2),
            "mosaic_peacock": (12.0, 0.2)}  # fmt: skip
-# Weights of places that match (`losses.relaxed_emd`) and of the content in the last round: matching fills skies and other empty walls
-# with the style's own strokes; too much of it, and a face is painted over.
+# Weights of places that match (`losses.relaxed_emd`) and of the content in the last round: matching fills skies and other empty
+# walls with the style's own strokes; too much of it, and a face is painted over.
 MATCH = {"night_orchard": (10.0, 1.0), "rose_window": (5.0, 1.2), "harbour_woodblock": (6.0, 1.2), "cut_paper": (5.0, 1.4),
          "garden_points": (6.0, 1.2), "ink_mountains": (6.0, 1.2), "halftone_city": (6.0, 1.2),
          "mosaic_peacock": (5.0, 1.4)}  # fmt: skip
