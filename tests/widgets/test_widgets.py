@@ -927,3 +927,33 @@ def test_errors_on_the_workers_thread_are_shown():
     mixer.alpha.value = 0.4
     mixer.worker.wait(PATIENCE)
     assert 'role="alert"' in mixer.line.value and "NoneType" in mixer.line.value
+
+
+@pytest.mark.parametrize("brush", [1, 2])
+def test_the_mixes_paint_with_a_brush_as_the_methods_do(brush: int):
+    content, *styles = pictures("chelsea", "night_orchard", "rose_window")
+    mask, weights = half_mask(content), [0.25, 0.75]
+    for how, where in (({"style_weights": weights}, None), ({"masks": [w * mask for w in weights]}, mask)):
+        made = AdaINMix(content, styles).paint(0.7, weights, where, brush)
+        assert torch.allclose(made, adain.stylize(content, styles, alpha=0.7, brush=brush, **how), atol=1e-3)
+        made = WCTMix(content, styles).paint({4: 0.6, 2: 0.6}, weights, where, brush)
+        assert torch.allclose(made, wct.stylize(content, styles, alpha=0.6, levels=(4, 2), brush=brush, **how), atol=2e-3)
+    net = mixing.network("night_orchard")
+    assert torch.equal(FastMix(content).paint("night_orchard", 0.5, brush=brush), net.stylize(content, strength=0.5, brush=brush))
+
+
+def test_the_studio_and_the_mixer_have_a_brush():
+    panel = nst.widgets.studio("chelsea", "night_orchard", size=64)
+    assert panel.recipe() == GatysConfig.default()
+    panel.match_weight.value = 0.0
+    assert panel.recipe() == GatysConfig.default(match_weight=0.0)
+    panel.size.value, panel.method.value, panel.brush.value = 128, "fast", 2
+    panel.run()
+    panel.worker.settle()
+    wanted = FastMix(panel.photo.picture(128)).paint("night_orchard", 1.0, brush=2)
+    assert torch.allclose(panel.picture, wanted, atol=1e-4)
+    mixer = nst.widgets.mixer("chelsea", ["night_orchard"], size=128)
+    before = mixer.picture
+    mixer.brush.value = 2
+    mixer.worker.settle()
+    assert float((mixer.picture - before).abs().mean()) > 0.01
