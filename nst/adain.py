@@ -22,7 +22,6 @@ from nst.covariance import Statistics, matcher, mean_and_covariance
 from nst.decoders import Decoder, check_decoder, default_networks, device_of, padded
 from nst.images import check_picture
 from nst.support.arguments import check_share
-from nst.support.runtime import exactly
 from nst.vgg import VGG19
 
 if TYPE_CHECKING:  # torchvision, which crops pictures, takes a second to import
@@ -148,8 +147,7 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor] | AdaIN, *, alpha:
     def paint(x: Tensor, mix: StyleMix) -> Tensor:
         return method.paint(method.read(x, tile), mix, alpha, palette, tile)
 
-    with exactly(method.where):
-        return finished(with_styles(paint, there, mix, brush, alpha), content, preserve_color)
+    return finished(with_styles(paint, there, mix, brush, alpha), content, preserve_color)
 
 
 class AdaINLoss:
@@ -158,8 +156,8 @@ class AdaINLoss:
     content: the distance of the result's relu4_1 from t = AdaIN(f(c), f(s)) (eq. 12); style: that of its means and standard
     deviations at relu1_1 … relu4_1 from the style's (eq. 13). range: what lies outside [0, 1].
     Differs from the paper: each distance is relative to the variance of what it should be, so that the weight holds for every
-    encoder; and match, which means and deviations say nothing of: every place looks like a place of the style at relu3_1 and
-    relu4_1 (`losses.relaxed_emd`), at `positions` places drawn anew in each step; match_weight=0 leaves it out. content_weights, by
+    encoder. match_weight: what means and deviations say nothing of, that every place looks like a place of the style at relu3_1
+    and relu4_1 (`losses.relaxed_emd`); `positions` of them are looked at, other ones in each step. content_weights, by
     layer: with relu3_1 beside relu4_1 the result is compared with AdaIN's features there, too, and more of the photograph's lines
     stay.
     ValueError: a content layer that is not among relu1_1 … relu4_1.

@@ -28,6 +28,7 @@ from nst.colour import check_preserve_color, coral, keep_color
 from nst.decoders import padded
 from nst.images import check_picture, load_mask, resize
 from nst.support import memory
+from nst.support.runtime import exactly
 
 Stylize = TypeVar("Stylize", bound=Callable[..., Tensor])
 
@@ -193,6 +194,7 @@ def advises_size(stylize: Stylize, trial: Callable[[dict[str, Any]], dict[str, A
                     return memory.too_large(name, *picture.shape[-2:], fits)
             return memory.too_large("content", *whole.shape[-2:], None)
 
-        return memory.with_advice(lambda: stylize(content, style, **options), advice)
+        with exactly():
+            return memory.with_advice(lambda: stylize(content, style, **options), advice)
 
     return advised

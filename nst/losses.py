@@ -7,6 +7,7 @@ place of the picture has to find one, and which all have to be found (`relaxed_e
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import torch
@@ -19,22 +20,23 @@ from nst.support.runtime import exactly
 GRAM_DIVISORS = ("chw", "hw", "none")
 CONTENT_FORMS = ("relative", "batch", "mean", "half_sum")
 STYLE_FORMS = ("relative", "mean", "quarter_sum")
+ANY_NETWORK, FULL_WIDTH = "any encoder", 512  # what a scale-free recipe is stated for; VGG-19's channels at conv4_1
 PARTS = 16  # of the positions, whose products in bfloat16 are summed in float32
 
 
 def gram_matrix(features: Tensor, divide_by: str = "chw") -> Tensor:
     """Which channels fire together, wherever it happens: G_ij = sum over positions k of F_ik F_jk, one matrix per picture.
 
-    features (B, C, H, W) -> (B, C, C), in float32 where they are bfloat16 or float16. divide_by: "chw" = G / (C H W), the PyTorch tutorial's
-    (and the article's) division; "hw" = G / (H W), the mean over positions, as in Gatys' notebook; "none" = the sum itself, as in
-    the paper (1508.06576, eq. 3).
+    features (B, C, H, W) -> (B, C, C), in float32 where they are bfloat16 or float16.
+    divide_by: "chw" = G / (C H W), the PyTorch tutorial's (and the article's) division; "hw" = G / (H W), the mean over positions,
+        as in Gatys' notebook; "none" = the sum itself, as in the paper (1508.06576, eq. 3).
     Differs from the tutorial: it folds the batch into the channels, view(a * b, c * d), so that in a batch of two the pictures mix.
     """
     if features.ndim != 4:
         raise ValueError(f"features: expected the shape (B, C, H, W), got {tuple(features.shape)}")
     check_choice("divide_by", divide_by, GRAM_DIVISORS)
     _, c, h, w = features.shape
-    with exactly(features.device):
+    with exactly():
         gram = _Products.apply(features.flatten(2))  # (B, C, H*W) -> (B, C, C)
     return gram / {"chw": c * h * w, "hw": h * w, "none": 1}[divide_by]
 
@@ -77,6 +79,12 @@ class _Products(torch.autograd.Function):
         exact = torch.promote_types(f.dtype, torch.float32)
         half = change.to(exact) @ f.to(exact).mT
         return half + half.mT
+
+
+def correlations(gram: Tensor) -> Tensor:
+    """A Gram matrix (…, C, C) as G_ij / sqrt(G_ii G_jj): 1 on its diagonal, and 0 where a channel is silent."""
+    scale = gram.diagonal(dim1=-2, dim2=-1).clamp_min(1e-12).sqrt()
+    return gram / scale[..., :, None] / scale[..., None, :]
 
 
 def content_loss(features: Tensor, target: Tensor, form: str = "relative") -> Tensor:
@@ -122,8 +130,8 @@ def relaxed_emd(places: Tensor, style_places: Tensor) -> Tensor:
 
         D_ij = 1 - cos(x_i - m, y_j - m)      loss = max(mean_i min_j D_ij, mean_j min_i D_ij)      m = mean of the y_j
 
-    places (B, C, N), style_places (B or 1, C, M) -> scalar, the mean over the batch; float32 where they are bfloat16. 0 where both
-    hold the same features, whatever their order and number; no assignment of one to the other costs less (Kolkin, Salavon &
+    places (B, C, N), style_places (B or 1, C, M) -> scalar, the mean over the batch, in float32 where they are bfloat16. 0 where
+    both hold the same features, whatever their order and number; no assignment of one to the other costs less (Kolkin, Salavon &
     Shakhnarovich 2019, "Style Transfer by Relaxed Optimal Transport and Self-Similarity", STROTSS, arXiv 1904.12785, eqs. 5 to 8).
     A Gram matrix is a sum over the whole picture, which its busy places satisfy: a sky stays empty. Here every place counts.
     Differs from the paper: the style's mean is taken away first, without which features after a ReLU all point in one direction;
@@ -144,8 +152,9 @@ def relaxed_emd(places: Tensor, style_places: Tensor) -> Tensor:
             cosines = x.mT @ y  # (B, N, M)
             nearest, nearest_to = cosines.argmax(2), cosines.argmax(1)  # (B, N) of the style, (B, M) of the picture
         nearest, nearest_to = (index[:, None].expand(-1, x.shape[1], -1) for index in (nearest, nearest_to))
-        found = 1 - (x * y.gather(2, nearest)).sum(1).mean(1)  # (B,)
-        used = 1 - (x.gather(2, nearest_to) * y).sum(1).mean(1)
+        # of unit vectors, |x - y|^2 / 2 is 1 - cos, and exactly 0 where they are the same
+        found = (x - y.gather(2, nearest)).square().sum(1).mean(1) / 2  # (B,)
+        used = (x.gather(2, nearest_to) - y).square().sum(1).mean(1) / 2
     return torch.maximum(found, used).mean()
 
 
@@ -226,6 +235,14 @@ def check_layers(config) -> None:
         raise ValueError(f"style_layer_weights: expected one weight for each of the {count} layers, got {len(weights)}")
     for k, weight in enumerate(weights or ()):
         check_number(f"style_layer_weights[{k}]", weight)
+
+
+def warn_of_another_network(config, encoder) -> None:
+    """UserWarning where a recipe's weights are stated for a full VGG-19 and the encoder has other features, of another scale."""
+    deep = getattr(encoder, "conv4_1", None)
+    if config.network != ANY_NETWORK and deep is not None and deep.out_channels != FULL_WIDTH:
+        warnings.warn(f"this recipe's weights are stated for {config.network}; on this encoder, whose features have another scale, "
+                      f"they mean something else (network={ANY_NETWORK!r} says that you know)", stacklevel=3)  # fmt: skip
 
 
 def total_variation(picture: Tensor, exponent: float = 2.0) -> Tensor:

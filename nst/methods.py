@@ -66,8 +66,8 @@ def stylize(content: str | os.PathLike | Tensor, style: Style | Sequence[Style],
     method:  "gatys", "fast" (a trained network), "adain" or "wct"; None: see `method_for`, and a line says what was chosen.
     size:    shorter side in pixels. None: a tensor's own; a file's own, at most 384 (gatys), 768 (wct) or 1024.
     callback: of gatys, see `gatys.stylize`.
-    options: alpha (adain, wct; fast has its strength by this word, too), brush, preserve_color, tile, normalized; style_weight,
-        match_weight and evaluations of gatys. What they mean is said at each method's `stylize`.
+    options: alpha (adain, wct; fast has its strength by this word, too), brush, preserve_color, tile; style_weight, match_weight
+        and evaluations of gatys; normalized of fast's files (`load_style`). What they mean is said at each method's `stylize`.
     Raises ValueError / TypeError / FileNotFoundError naming the argument or the file, ConnectionError where a download fails.
     """
     styles = list(style) if isinstance(style, list | tuple) else [style]

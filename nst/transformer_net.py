@@ -29,7 +29,7 @@ from nst.vgg import IMAGENET_MEAN, IMAGENET_STD
 NORMS = {"instance": lambda channels: nn.InstanceNorm2d(channels, affine=True), "batch": nn.BatchNorm2d}
 UPSAMPLINGS = ("nearest", "transposed")
 WEAK = "weak."  # before the names of the tensors of strength 0 in a file
-BORDER = 8  # pixels by which a picture is reflected outwards before it is painted: at its rim, a network paints a frame
+BORDER = 12  # pixels by which a picture is reflected outwards before it is painted: at its rim, a network paints a frame
 SMALLEST = 5  # pixels: the first layer's reflection takes four of them
 FIRST, LAST = "model.0.block.1", "model.10.block.1"  # the convolutions that read and write pictures
 EXAMPLES = {  # pytorch/examples' names for the article's layers
@@ -121,15 +121,16 @@ class TransformerNet(nn.Module):
             ConvBlock(a, 3, kernel_size=9, normalize=False, relu=False),
         )
 
-    def forward(self, x: Tensor, painting: bool = False) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """(B, 3, H, W) in [0, 1] -> the same size, about [0, 1] and not clipped.
 
         Two halvings and two doublings make 260 of 257: what is beyond the picture's own size is cut off.
-        painting: no gradient is wanted, see `nst.support.inference`.
         """
-        if not painting:
-            y = self.model(x)
-            return F.pad(y, (0, x.shape[-1] - y.shape[-1], 0, x.shape[-2] - y.shape[-2]))  # a slice exports for some sizes only
+        y = self.model(x)
+        return F.pad(y, (0, x.shape[-1] - y.shape[-1], 0, x.shape[-2] - y.shape[-2]))  # a slice exports for some sizes only
+
+    def painted(self, x: Tensor) -> Tensor:
+        """`forward` where no gradient is wanted: the same but for rounding, sooner (`nst.support.inference`)."""
         height, width = x.shape[-2:]
         for part in self.model:
             x = part.painted(x)
@@ -144,7 +145,7 @@ class TransformerNet(nn.Module):
             layers of two styles so).
         brush: 1, 2 or 4 times the size of the strokes, see `brush.coarse_to_fine`; None is 1: larger ones fill a sky, and cost a
             face in it. 2 takes a third more time than 1.
-        The picture is reflected outwards by 8 pixels, which are cut off again: what a network sees beyond a picture's edge is the
+        The picture is reflected outwards by 12 pixels, which are cut off again: what a network sees beyond a picture's edge is the
         same few pixels mirrored in each layer, and it paints them as a frame.
         The network stays as it is: threads may share it. The result is float32, whatever the dtype of picture and weights.
         ValueError / TypeError: another shape or dtype, NaN, or a side under 5 px; a strength outside [0, 1], or not 1 where the
@@ -167,8 +168,8 @@ class TransformerNet(nn.Module):
             height, width = x.shape[-2:]
             down, right = (min(BORDER, (side - 1) // 4 * 4) for side in (height, width))  # the network's grid is of four pixels
             x = F.pad(x, (right, right, down, down), mode="reflect")
-            made = net(x.to(first.dtype), painting=True)
-            return made[..., down : down + height, right : right + width].float().clamp_(0, 1)
+            made = net.painted(x.to(first.dtype)).float()
+            return made[..., down : down + height, right : right + width].clamp(0, 1)
 
         def paint(picture: Tensor) -> Tensor:
             x = picture.to(first.device, torch.float32).clamp(0, 1)
@@ -178,7 +179,7 @@ class TransformerNet(nn.Module):
             fits = memory.shorter_side_that_fits(lambda side: paint(resize(content, side)), *content.shape[-2:])
             return memory.too_large("content", *content.shape[-2:], fits)
 
-        with exactly(first.device):
+        with exactly():
             return memory.with_advice(lambda: paint(content), advice)
 
     def save(self, path: str | os.PathLike, metadata: dict | None = None, dtype: torch.dtype = torch.float32) -> None:
@@ -194,15 +195,15 @@ Style = str | os.PathLike | TransformerNet
 def load_style(which: str | os.PathLike, *, normalized: bool = False, norm: str | None = None) -> TransformerNet:
     """A trained network, frozen, on `nst.device()`: the name of a shipped style (`shipped_styles()`), or a file that `save` wrote.
 
-    Others' checkpoints are read as well, whatever their suffix: a state dict, alone or within a dictionary, of the article's network
-    or of pytorch/examples' (fast_neural_style), whose pictures are 0 … 255.
+    Others' checkpoints are read as well, whatever their suffix: a state dict, alone or within a dictionary, of the article's
+    network or of pytorch/examples' (fast_neural_style), whose pictures are 0 … 255.
     normalized: the network was trained on pictures normalised with ImageNet's mean and standard deviation, and paints such: the
         best-known repository with the article's layer names, eriklindernoren's, does so. No file says it; painted without it,
         most of a picture is at 0 or 1. Its first and last convolution take the numbers in, so it reads and writes [0, 1] here.
     norm: "instance" or "batch", of a checkpoint; None: batch where it counts batches, as batch norms do since torch 0.4.1. Instance
         norms of before 0.4 stored statistics, too, and never used them.
-    Raises FileNotFoundError or ValueError naming the file: not weights, cut short, another architecture; what it is instead. Nothing
-    is ever unpickled but tensors.
+    Raises FileNotFoundError or ValueError naming the file: not weights, cut short, another architecture; what it is instead.
+    Nothing is ever unpickled but tensors.
     """
     shipped = shipped_styles()
     if isinstance(which, str) and which not in shipped and not Path(which).suffix and not Path(which).exists():
@@ -229,7 +230,8 @@ def load_style(which: str | os.PathLike, *, normalized: bool = False, norm: str 
         reason = f"it has no {error}" if isinstance(error, KeyError) else error
         raise ValueError(f"{path}: is not a TransformerNet of width {metadata.get('width')}: {reason}") from error
     net.metadata = metadata
-    return net.eval().requires_grad_(False).to(device())
+    with torch.inference_mode(False):  # somebody may train it
+        return net.eval().requires_grad_(False).to(device())
 
 
 def _read_checkpoint(path: Path, norm: str | None) -> tuple[dict[str, Tensor], dict, float]:

@@ -24,7 +24,6 @@ from nst.covariance import TRANSFORMS, Statistics, matched, matcher, matching_ma
 from nst.decoders import LAYERS, Decoder, check_decoder, default_networks, device_of, padded
 from nst.images import check_picture
 from nst.support.arguments import check_choice, check_share, check_whole, is_whole
-from nst.support.runtime import exactly
 from nst.vgg import VGG19
 
 LEVELS = (5, 4, 3, 2, 1)
@@ -160,8 +159,7 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor] | WCT, *, alpha: f
     def paint(x: Tensor, mix: StyleMix) -> Tensor:
         return method.paint(padded(x), mix, alpha, levels, transform, tile)
 
-    with exactly(method.where):
-        return finished(with_styles(paint, there, mix, brush, alpha), content, preserve_color)
+    return finished(with_styles(paint, there, mix, brush, alpha), content, preserve_color)
 
 
 def synthesize(style: Tensor, size: tuple[int, int] = (256, 256), *, passes: int = 3, seed: int = 0, encoder: VGG19 | None = None,

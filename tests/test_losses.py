@@ -1,5 +1,6 @@
 """Losses against the article's own definition, numpy, closed forms and finite differences."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -223,12 +224,67 @@ EMPTY = "{0}_layers is empty: expected at least one layer; {0}_weight=0 leaves t
 
 
 @pytest.mark.parametrize(("changes", "said"), [
-    ({"match_layers": ()}, EMPTY.format("match")), ({"style_layers": ()}, EMPTY.format("style")),
-    ({"content_layers": ()}, EMPTY.format("content")),
+    ({"match_layers": ()}, EMPTY.format("match")),
+    ({"style_layers": ()}, EMPTY.format("style")), ({"content_layers": ()}, EMPTY.format("content")),
     ({"style_layer_weights": (1.0,)}, "style_layer_weights: expected one weight for each of the 5 layers, got 1"),
     ({"style_layer_weights": (1.0, 1.0, 1.0, -2, 1.0)}, "style_layer_weights[3]=-2: expected a number of at least 0"),
 ])  # fmt: skip
 def test_layers_that_make_no_loss(changes, said):
+    for recipe in (nst.GatysConfig.default, nst.training.perceptual.PerceptualConfig.default):
+        with pytest.raises(ValueError) as raised:
+            recipe(**changes)
+        assert str(raised.value) == said
+
+
+def test_float16_adds_up_in_float32():
+    """Entries of at most 8 on 64 x 64 positions: the sum itself is beyond 65504."""
+    f = (8 * torch.rand(1, 5, 64, 64)).half().requires_grad_()
+    exact = f.detach().double().requires_grad_()
+    for divide_by in ("chw", "hw", "none"):
+        gram, wanted = gram_matrix(f, divide_by), gram_matrix(exact, divide_by)
+        assert gram.dtype == torch.float32 and relative(gram.double(), wanted) < 1e-5
+    (ours,) = torch.autograd.grad(gram_matrix(f).sum(), f)
+    (theirs,) = torch.autograd.grad(gram_matrix(exact).sum(), exact)
+    assert relative(ours.double(), theirs) < 2e-3
+    loud = torch.tensor([0.0, 400.0]).view(1, 1, 1, 2).half()
+    assert float(content_loss(loud, loud * 0, "mean")) == pytest.approx(80_000, rel=1e-3)
+    assert float(content_loss(loud, loud.flip(-1))) == pytest.approx(4, rel=1e-3)  # 400^2 over a variance of 200^2
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_callers_autocast_does_not_reach_gram_matrices(dtype):
+    f = 8 * torch.rand(1, 5, 64, 64)
+    with torch.autocast("cpu", dtype):
+        assert torch.equal(gram_matrix(f, "none"), gram_matrix(f, "none")) and gram_matrix(f).dtype == torch.float32
+        inside = gram_matrix(f, "none")
+    assert torch.equal(inside, gram_matrix(f, "none"))
+
+
+def test_gram_matrix_goes_through_torchs_transforms():
+    """grad, vmap, jvp and jacobians, against the same function written with einsum."""
+    from torch.func import grad, jacrev, jvp, vmap
+
+    def plain(x):
+        return torch.einsum("bchw,bdhw->bcd", x, x) / (x.shape[1] * x.shape[2] * x.shape[3])
+
+    x, change = torch.randn(2, 3, 4, 5, dtype=torch.float64), torch.randn(2, 3, 4, 5, dtype=torch.float64)
+    close = torch.testing.assert_close
+    close(grad(lambda x: gram_matrix(x).square().sum())(x), grad(lambda x: plain(x).square().sum())(x))
+    close(vmap(gram_matrix)(torch.stack([x, change])), torch.stack([plain(x), plain(change)]))
+    along = jvp(plain, (x,), (change,))[1]
+    close(jvp(gram_matrix, (x,), (change,))[1], along)
+    close(jacrev(gram_matrix)(x), jacrev(plain)(x))
+    with torch.autograd.forward_ad.dual_level():
+        dual = torch.autograd.forward_ad.make_dual(x, change)
+        close(torch.autograd.forward_ad.unpack_dual(gram_matrix(dual)).tangent, along)
+
+
+@pytest.mark.parametrize(("changes", "said"), [
+    ({"style_layers": "relu1_1"}, "style_layers='relu1_1': expected several names, or a tuple of one"),
+    ({"content_layers": "relu4_2"}, "content_layers='relu4_2': expected several names, or a tuple of one"),
+    ({"style_layer_weights": 0.2}, "style_layer_weights=0.2: expected one weight for each of the 5 layers"),
+])  # fmt: skip
+def test_one_layer_that_is_not_a_tuple(changes, said):
     for recipe in (nst.GatysConfig.default, nst.training.perceptual.PerceptualConfig.default):
         with pytest.raises(ValueError) as raised:
             recipe(**changes)
@@ -314,56 +370,13 @@ def test_matches_are_added_over_layers_and_averaged_over_masks():
     torch.testing.assert_close(losses.match(config, found, pairs), expected)
 
 
-def test_float16_adds_up_in_float32():
-    """Entries of at most 8 on 64 x 64 positions: the sum itself is beyond 65504."""
-    f = (8 * torch.rand(1, 5, 64, 64)).half().requires_grad_()
-    exact = f.detach().double().requires_grad_()
-    for divide_by in ("chw", "hw", "none"):
-        gram, wanted = gram_matrix(f, divide_by), gram_matrix(exact, divide_by)
-        assert gram.dtype == torch.float32 and relative(gram.double(), wanted) < 1e-5
-    (ours,) = torch.autograd.grad(gram_matrix(f).sum(), f)
-    (theirs,) = torch.autograd.grad(gram_matrix(exact).sum(), exact)
-    assert relative(ours.double(), theirs) < 2e-3
-    loud = torch.tensor([0.0, 400.0]).view(1, 1, 1, 2).half()
-    assert float(content_loss(loud, loud * 0, "mean")) == pytest.approx(80_000, rel=1e-3)
-    assert float(content_loss(loud, loud.flip(-1))) == pytest.approx(4, rel=1e-3)  # 400^2 over a variance of 200^2
-
-
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_a_callers_autocast_does_not_reach_gram_matrices(dtype):
-    f = 8 * torch.rand(1, 5, 64, 64)
-    with torch.autocast("cpu", dtype):
-        assert torch.equal(gram_matrix(f, "none"), gram_matrix(f, "none")) and gram_matrix(f).dtype == torch.float32
-        inside = gram_matrix(f, "none")
-    assert torch.equal(inside, gram_matrix(f, "none"))
-
-
-def test_gram_matrix_goes_through_torchs_transforms():
-    """grad, vmap, jvp and jacobians, against the same function written with einsum."""
-    from torch.func import grad, jacrev, jvp, vmap
-
-    def plain(x):
-        return torch.einsum("bchw,bdhw->bcd", x, x) / (x.shape[1] * x.shape[2] * x.shape[3])
-
-    x, change = torch.randn(2, 3, 4, 5, dtype=torch.float64), torch.randn(2, 3, 4, 5, dtype=torch.float64)
-    close = torch.testing.assert_close
-    close(grad(lambda x: gram_matrix(x).square().sum())(x), grad(lambda x: plain(x).square().sum())(x))
-    close(vmap(gram_matrix)(torch.stack([x, change])), torch.stack([plain(x), plain(change)]))
-    along = jvp(plain, (x,), (change,))[1]
-    close(jvp(gram_matrix, (x,), (change,))[1], along)
-    close(jacrev(gram_matrix)(x), jacrev(plain)(x))
-    with torch.autograd.forward_ad.dual_level():
-        dual = torch.autograd.forward_ad.make_dual(x, change)
-        close(torch.autograd.forward_ad.unpack_dual(gram_matrix(dual)).tangent, along)
-
-
-@pytest.mark.parametrize(("changes", "said"), [
-    ({"style_layers": "relu1_1"}, "style_layers='relu1_1': expected several names, or a tuple of one"),
-    ({"content_layers": "relu4_2"}, "content_layers='relu4_2': expected several names, or a tuple of one"),
-    ({"style_layer_weights": 0.2}, "style_layer_weights=0.2: expected one weight for each of the 5 layers"),
-])  # fmt: skip
-def test_one_layer_that_is_not_a_tuple(changes, said):
-    for recipe in (nst.GatysConfig.default, nst.training.perceptual.PerceptualConfig.default):
-        with pytest.raises(ValueError) as raised:
-            recipe(**changes)
-        assert str(raised.value) == said
+def test_a_recipe_for_another_network_warns():
+    lite, full = nst.VGG19.load("lite"), nst.VGG19()
+    with pytest.warns(UserWarning, match="stated for torchvision's VGG-19.*features have another scale"):
+        losses.warn_of_another_network(nst.GatysConfig.article(), lite)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        losses.warn_of_another_network(nst.GatysConfig.article(), full)
+        losses.warn_of_another_network(nst.GatysConfig.default(), lite)
+        losses.warn_of_another_network(nst.GatysConfig.article(network="any encoder"), lite)
+        losses.warn_of_another_network(nst.GatysConfig.article(), torch.nn.Identity())

@@ -294,7 +294,8 @@ def no_gradients():
 
 
 SETTINGS = {"no_grad": torch.no_grad, "inference": torch.inference_mode, "disabled": no_gradients, "float64": doubles,
-            "float16": lambda: torch.autocast("cpu", torch.float16), "bfloat16": lambda: torch.autocast("cpu", torch.bfloat16)}  # fmt: skip
+            "float16": lambda: torch.autocast("cpu", torch.float16),
+            "bfloat16": lambda: torch.autocast("cpu", torch.bfloat16)}  # fmt: skip
 X, S = (torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(3)) for size in ((64, 96), (80, 64)))
 
 

@@ -415,10 +415,10 @@ def video(
     check_place(out)
     check_apart(Job(source, out), tuple(style))
     if importlib.util.find_spec("av") is None:
-        raise Misuse('films need PyAV: pip install "av>=14"')
+        raise Misuse('films need PyAV: pip install "av>=14.2"')
     from nst import methods
     from nst.command import video as films
-    from nst.support import interrupts, weights
+    from nst.support import weights
 
     with _wrong_use():
         paint = methods.painter(style, method, size=size, alpha=amount, brush=brush, preserve_color=preserve_color,
@@ -428,7 +428,7 @@ def video(
     what = {"style": styles, "method": paint.method, "amount": amount, "brush": brush, "preserve_color": preserve_color,
             "normalized": normalized}  # fmt: skip
     pieces = out.with_name(f"{out.name}.pieces")
-    with _bar(None, "frames") as advance, interrupts.raised():
+    with _bar(None, "frames") as advance:
         try:
             facts = films.stylize(source, out, paint, size, smoothing, lambda k, total: advance(completed=k, total=total or None),
                                   pieces, what)  # fmt: skip

@@ -8,8 +8,8 @@ painting is blended with the last one, moved along with what it shows (optical f
 sameness is 1 where frame t equals the moved frame t - 1, and 0 where something new came into view. Ruder, Dosovitskiy & Brox 2016
 (arXiv 1604.08610) put the same idea into the loss of an optimisation; Lai et al. 2018 (arXiv 1808.00449) measure flicker so.
 
-What is painted is kept in pieces of some seconds, each whole or not there, so that a film that was cut off goes on where it was. At the
-end they are put together, packet by packet, with the film's own times and its sound.
+What is painted is kept in pieces of some seconds, each whole or not there, so that a film that was cut off goes on where it was.
+At the end they are put together, packet by packet, with the film's own times and its sound.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from nst.support.files import written_whole
 
 CODECS = {".webm": ("libvpx-vp9", "libvpx"), "": ("libx264", "libopenh264", "mpeg4")}  # the first that this ffmpeg has
 SOUNDS = {".webm": ("libopus", "libvorbis"), "": ("aac", "libmp3lame")}  # for sound that the target cannot hold as it is
-OPTIONS = {"libx264": {"crf": "18", "preset": "fast"}, "libvpx-vp9": {"crf": "24", "deadline": "good", "cpu-used": "5", "row-mt": "1"},
+OPTIONS = {"libx264": {"crf": "18", "preset": "fast"}, "libvpx-vp9": {"crf": "24", "deadline": "good", "cpu-used": "5"},
            "libvpx": {"crf": "8", "deadline": "good", "cpu-used": "5"}}  # fmt: skip
 KNOWN = ".mp4, .mkv, .mov, .webm and .gif"  # what is written, for errors: ffmpeg knows more
 PIECE = 50  # frames of one piece
@@ -124,10 +124,10 @@ def stylize(source: str | os.PathLike, target: str | os.PathLike, paint: Callabl
     folder:   keeps what is painted until the film is whole: the same call goes on from there after it was cut off. None: nothing is
               kept. Ctrl-C and SIGTERM let the frame end first.
     identity: JSON values by name: what `paint` does. A film goes on under the same only.
-    Returns {"frames", "seconds", "sound" (streams kept), "damaged" (packets passed over), "resumed" (frames that were there before)}
-    and, of two frames or more, {"flicker_film", "flicker_without", "flicker_with"}.
-    The file is written whole or not at all. ImportError: PyAV is missing. ValueError: not a film, a target that cannot hold it, before
-    anything is painted; a folder with another film's pieces.
+    Returns {"frames", "seconds", "sound" (streams kept), "damaged" (packets passed over), "resumed" (frames that were there)} and,
+    of two frames or more, {"flicker_film", "flicker_without", "flicker_with"}.
+    The file is written whole or not at all. ImportError: PyAV is missing. ValueError: not a film, or a target that cannot hold it,
+    before anything is painted; a folder with another film's pieces.
     """
     import av
 
@@ -184,7 +184,8 @@ def _opened(source: Path):
 
 def _films(reader) -> list:
     """Its streams of pictures but for the cover of a record."""
-    return [stream for stream in reader.streams.video if not int(getattr(stream, "disposition", 0)) & COVER]
+    said = ((stream, getattr(stream, "disposition", 0)) for stream in reader.streams.video)
+    return [stream for stream, what in said if not getattr(what, "value", what) & COVER]  # an enumeration's, or a number
 
 
 # --- what the target can hold -----------------------------------------------------------------------------------------------------
@@ -308,7 +309,8 @@ class _Pieces:
             return
         tensors, facts = weights.read(folder / STATE, "film")
         if changed := [k for k in {**identity, **facts["identity"]} if identity.get(k) != facts["identity"].get(k)]:
-            raise ValueError(f"{folder}: holds pieces of a film with another {', '.join(changed)}; remove it, or name another target")
+            what = ", ".join(changed)
+            raise ValueError(f"{folder}: holds pieces of a film with another {what}; remove it, or name another target")
         self.count, self.times = facts["pieces"], facts["times"]
         smoother.last = tuple(tensors[name] for name in ("frame", "painted", "out"))
         smoother.changes = [tuple(change) for change in facts["changes"]]
@@ -364,8 +366,8 @@ def _paint_frames(source: Path, reader, pieces: _Pieces, paint: Callable, size: 
             stack.pop_all()
             pieces.keep()
     if not pieces.times:
-        said = f"none of its pictures can be decoded ({pieces.damaged} damaged packets)" if pieces.damaged else "has no pictures in it"
-        raise ValueError(f"{source}: {said}")
+        damaged = f"none of its pictures can be decoded ({pieces.damaged} damaged packets)"
+        raise ValueError(f"{source}: {damaged if pieces.damaged else 'has no pictures in it'}")
     return True
 
 
@@ -438,7 +440,8 @@ def _turns(frame) -> int:
 def _pixels(frame) -> Tensor:
     """A frame as it is, but upright: (1, 3, H, W) in [0, 1]."""
     clear = frame.format.has_palette or any(part.is_alpha for part in frame.format.components)
-    pixels = torch.from_numpy(frame.to_ndarray(format="rgba" if clear else "rgb24")).permute(2, 0, 1)[None].float() / 255
+    kind = "rgba" if clear else "rgb24"  # which has no matrix; naming one makes older PyAVs look at the frame's
+    pixels = torch.from_numpy(frame.to_ndarray(format=kind, dst_colorspace=BT601)).permute(2, 0, 1)[None].float() / 255
     if clear:
         pixels = torch.lerp(torch.ones_like(pixels[:, :3]), pixels[:, :3], pixels[:, 3:])
     return torch.rot90(pixels, _turns(frame), (2, 3)) if _turns(frame) else pixels
@@ -461,7 +464,7 @@ def _join(pieces: _Pieces, reader, sounds: dict[int, str], aside: Path) -> None:
     import av
 
     with av.open(str(aside), "w") as writer, av.open(str(pieces.file(0))) as first:
-        film = writer.add_stream_from_template(first.streams.video[0])
+        film = writer.add_stream_from_template(first.streams.video[0], opaque=True)
         with contextlib.ExitStack() as stack:
             tracks = []
             for index, codec in sounds.items():  # each read on its own, so that all can be put in order

@@ -29,6 +29,7 @@ LESSONS = (  # number, name, idea, the colour of what it is about
     ("07", "WCT", "any style: the whole\ncovariance, level by level", "statistics"),
     ("08", "The four compared", "the same pictures:\nquality, seconds, memory", "plain"),
     ("09", "Faults and controls", "what goes wrong, and\nwhat can be steered", "plain"),
+    ("10", "After Gatys", "four ideas in place of\nthe Gram matrix", "statistics"),
 )
 
 
@@ -337,11 +338,11 @@ def _block(d: Drawing, left: float, top: float, pictures: int, marked: int, kind
 
 
 def roadmap() -> Drawing:
-    """The ten lessons and how one leads to the next."""
+    """The eleven lessons and how one leads to the next."""
     ideas = " ".join(f"{number} {name}: {idea}.".replace("\n", " ") for number, name, idea, _ in LESSONS)
-    d = Drawing("The course in ten lessons", f"A path through ten boxes. {ideas} Side paths: 02 to 06, 03 to 05.", 526)
+    d = Drawing("The course in eleven lessons", f"A path through eleven boxes. {ideas} Side paths: 02 to 06, 03 to 05.", 552)
     width, height, gap = 192, 104, 26
-    places = [*((i, 0) for i in range(4)), *((i, 1) for i in (3, 2, 1, 0)), (0, 2), (1, 2)]
+    places = [*((i, 0) for i in range(4)), *((i, 1) for i in (3, 2, 1, 0)), *((i, 2) for i in range(3))]
     corners = [(MARGIN - 1 + x * (width + gap), 60 + y * (height + 60)) for x, y in places]
     for (x, y), (number, name, idea, kind) in zip(corners, LESSONS):
         d.box(x, y, width, height, kind=kind)
@@ -356,11 +357,11 @@ def roadmap() -> Drawing:
         turn = y + height + 30
         d.arrow((x + 40, y + height + 2), (x + 40, turn), (to_x + width - 40, turn), (to_x + width - 40, to_y - 2), kind="aside")
         d.text(to_x + width - 50, turn + 6, words, size=12.5, align="end", color=FAINT)
-    x, y = corners[9][0] + width + gap + 12, corners[9][1]
-    d.text(x, y + 18, "what is learned", size=13, align="start", bold=True)
-    learned = (("picture", "03: the picture itself"), ("trained", "04, 05: a network for one style"),
-               ("statistics", "06, 07: a decoder; any style is read off"))  # fmt: skip
-    for i, (kind, words) in enumerate(learned):
-        d.dot(x + 7, y + 42 + 24 * i, KINDS[kind].line, 6)
-        d.text(x + 22, y + 46.5 + 24 * i, words, size=12.5, align="start", color=FAINT)
+    y = corners[10][1] + height + 36
+    d.text(MARGIN, y, "what is learned", size=13, align="start", bold=True)
+    learned = (("picture", "03, 10: the picture itself", 150), ("trained", "04, 05: a network for one style", 352),
+               ("statistics", "06, 07: a decoder; any style is read off", 590))  # fmt: skip
+    for kind, words, x in learned:
+        d.dot(x + 7, y - 4.5, KINDS[kind].line, 6)
+        d.text(x + 22, y, words, size=12.5, align="start", color=FAINT)
     return d

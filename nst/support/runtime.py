@@ -94,9 +94,15 @@ def profile() -> Profile:
     return Profile(name)
 
 
-def exactly(where: torch.device) -> contextlib.AbstractContextManager:
-    """Within it, a caller's `torch.autocast` on this device is off: its float16 ends at 65504, less than features add up to."""
-    return torch.autocast(where.type, enabled=False) if torch.amp.is_autocast_available(where.type) else contextlib.nullcontext()
+@contextlib.contextmanager
+def exactly() -> Iterator[None]:
+    """Within it, a caller's `torch.autocast` is off: its float16 ends at 65504, less than features add up to."""
+    kinds = {"cpu", *([torch.accelerator.current_accelerator().type] if torch.accelerator.is_available() else [])}
+    with contextlib.ExitStack() as stack:
+        for kind in kinds:
+            if torch.is_autocast_enabled(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+        yield
 
 
 _hidden = ContextVar("hidden", default=False)  # of this thread

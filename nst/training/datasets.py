@@ -5,12 +5,12 @@ A run that was interrupted, or that is spread over several processes, sees the v
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import os
 import random
 import shutil
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -86,7 +86,7 @@ class Crops:
         check_whole("read", read)
         self.files, self.size, self.read, self.zoom, self.colour, self.seed = list(files), size, read, zoom, colour, seed
         self.skipped: dict[str, str] = {}
-        self._picture = functools.lru_cache(max(1, CACHE // (4 * read**2)))(_read)  # 3 : 4 pictures have 4 read^2 bytes
+        self._picture = _Kept()
 
     @property
     def identity(self) -> dict:
@@ -124,6 +124,30 @@ class Crops:
         x = resized_crop(picture.float() / 255, top, left, side, side, [size, size], antialias=True)  # (3, S, S)
         x = x.flip(-1) if rng.random() < 0.5 else x
         return _recoloured(x, rng, self.colour) if self.colour else x
+
+
+class _Kept:
+    """`_read`, which keeps the pictures that were asked for last, as far as CACHE bytes hold them. Pickled, it is empty."""
+
+    def __init__(self):
+        self.pictures: dict[tuple, Tensor] = {}  # the latest at the end
+        self.bytes, self.lock = 0, threading.Lock()
+
+    def __call__(self, *asked) -> Tensor:
+        with self.lock:
+            picture = self.pictures.pop(asked, None)
+            self.bytes -= 0 if picture is None else picture.nbytes
+        picture = _read(*asked) if picture is None else picture
+        with self.lock:
+            before = self.pictures.pop(asked, None)  # another thread was faster
+            self.pictures[asked] = picture
+            self.bytes += picture.nbytes - (0 if before is None else before.nbytes)
+            while self.bytes > CACHE:
+                self.bytes -= self.pictures.pop(next(iter(self.pictures))).nbytes
+        return picture
+
+    def __reduce__(self):
+        return _Kept, ()
 
 
 def _read(file: str, short_side: int, changed: int) -> Tensor:
@@ -213,6 +237,8 @@ def _photographs(name: str, archive: Archive, cache: Path) -> list[Path]:
         with FileLock(cache / f".{folder.name}.lock"):
             if not is_there():  # another process may have been faster
                 _unpack(packed, cache / Path(archive.folder).parts[0])
+                if is_there():
+                    packed.unlink()  # as many gigabytes again
     return picture_files(folder)
 
 

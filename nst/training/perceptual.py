@@ -45,7 +45,7 @@ class PerceptualConfig:
     style_form: str = "relative"  # see losses.style_loss
     gram_divide_by: str = "chw"  # see losses.gram_matrix
     style_warmup: int = 0  # steps over which the style weight rises from 0
-    network: str = "any encoder"  # the network and activation domain that the weights are stated for
+    network: str = losses.ANY_NETWORK  # the network and activation domain that the weights are stated for
 
     def __post_init__(self):
         for name, allowed in {"content_form": losses.CONTENT_FORMS, "style_form": losses.STYLE_FORMS,
@@ -99,6 +99,7 @@ class PerceptualLoss:
         style = check_picture(style, "style", one=True)
         if min(style.shape[-2:]) < 64:
             raise ValueError(f"style: {tuple(style.shape[-2:])} is too small, expected a shorter side of at least 64 px")
+        losses.warn_of_another_network(config, encoder)
         self.config = config
         pixels = (style.detach().cpu() * 255).round().to(torch.uint8).numpy().tobytes()
         self.identity = {"loss": vars(config), "style": hashlib.sha256(pixels).hexdigest()}  # a run goes on under the same only
@@ -118,9 +119,9 @@ class PerceptualLoss:
 
     def parts(self, output: Tensor, content: dict[str, Tensor], encoder: nn.Module, warm: float = 1.0,
               step: int = 0) -> dict[str, Tensor]:  # fmt: skip
-        """{"content", "style"[, "match"][, "tv"][, "range"]}, weighted, of pictures (B, 3, H, W) against {content layer: features}.
+        """{"content", "style"[, "match"][, "tv"][, "range"]}, weighted, for pictures (B, 3, H, W).
 
-        step: another one looks at other places.
+        content: {content layer: features} of the photographs; step: another one looks at other places.
         """
         config = self.config
         found = encoder(output, {*config.content_layers, *config.style_layers, *self.matched})

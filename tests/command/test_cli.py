@@ -328,9 +328,50 @@ def test_video_counts_its_frames_and_measures_flicker(tmp_path: Path, capsys: py
     assert run(*arguments) == 0 and "was kept" in capsys.readouterr().out
     assert run(*arguments, "--overwrite") == 0
     assert "30 frames" in (shown := capsys.readouterr().out) and "without smoothing" in shown and "sound kept" in shown
+    assert not list(tmp_path.glob("*.pieces"))
+    write_film(tmp_path / "one.mp4", [photograph(48, 64)])
+    assert run("video", tmp_path / "one.mp4", "-o", tmp_path / "one_out.mp4", "--style", SHIPPED) == 0  # nothing to flicker
+    assert "1 frames" in (shown := capsys.readouterr().out) and "flicker" not in shown
     (tmp_path / "broken.mp4").write_bytes(b"no film")
     assert run("video", tmp_path / "broken.mp4", "-o", tmp_path / "x.mp4", "--style", SHIPPED) == 1
     assert "broken.mp4: cannot be read as a film" in capsys.readouterr().err
+
+
+def test_a_video_goes_on_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("av", reason="films need PyAV: pip install av")
+    from test_video import photograph, write_film
+
+    from nst.command import video
+
+    monkeypatch.setattr(video, "PIECE", 2)
+    write_film(tmp_path / "in.mp4", [photograph(48, 64, shift=k) for k in range(5)])
+    arguments, whole = ["video", tmp_path / "in.mp4", "-o", tmp_path / "out.webm", "--style"], video._join
+
+    def cut_off(*arguments):
+        raise OSError("no room")
+
+    monkeypatch.setattr(video, "_join", cut_off)
+    assert run(*arguments, SHIPPED) == 1 and "no room" in capsys.readouterr().err
+    monkeypatch.setattr(video, "_join", whole)
+    other = assets.shipped_styles()[1]
+    assert run(*arguments, other) == 1 and "out.webm.pieces: holds pieces of a film with another style" in capsys.readouterr().err
+    assert run(*arguments, SHIPPED) == 0 and "5 of the frames were there already" in capsys.readouterr().out
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["in.mp4", "out.webm"]
+
+
+def test_normalised_networks_are_painted_so(tmp_path: Path, capsys: pytest.CaptureFixture):
+    net = nst.TransformerNet(2)
+    with torch.no_grad():
+        net.model[10].block[1].weight.zero_(), net.model[10].block[1].bias.zero_()
+    torch.save({"state_dict": net.state_dict()}, tmp_path / "grey.model")
+    nst.save_image(torch.rand(3, 24, 32), tmp_path / "a.png")
+    assert run("stylize", tmp_path / "a.png", "-s", tmp_path / "grey.model", "--normalized", "-o", tmp_path / "b.png") == 0
+    wanted = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1).expand(3, 24, 32)
+    torch.testing.assert_close(nst.load_image(tmp_path / "b.png")[0], wanted, atol=0.003, rtol=0)
+    capsys.readouterr()
+    arguments = ["-s", "rose_window", "--method", "adain", "--normalized", "-o", tmp_path / "c.png"]
+    assert run("stylize", tmp_path / "a.png", *arguments) == 2
+    assert "normalized=True: adain has no such option; fast has" in capsys.readouterr().err
 
 
 def test_list_names_every_picture(capsys: pytest.CaptureFixture):

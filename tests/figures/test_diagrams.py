@@ -225,7 +225,7 @@ def test_the_roadmap_has_the_lessons_by_their_names():
     titles = {path.name[:2]: nbformat.read(path, as_version=4).cells[0].source.split("\n")[0] for path in paths}
     for number, name, _, _ in diagrams.LESSONS:
         assert number not in titles or titles[number].startswith(f"# {number} · {name}")
-    assert [number for number, *_ in diagrams.LESSONS] == [f"{i:02}" for i in range(10)]
+    assert [number for number, *_ in diagrams.LESSONS] == [f"{i:02}" for i in range(11)]
     assert {name for _, name, _, _ in diagrams.LESSONS} <= {text.words for text in texts("roadmap")}
 
 

@@ -12,8 +12,8 @@ from nst.teaching import quiz
 ALL = [(lesson, number) for lesson in quiz.lessons() for number in range(4)]
 
 
-def test_ten_lessons_have_four_questions_each():
-    assert quiz.lessons() == [f"{n:02}" for n in range(10)]
+def test_eleven_lessons_have_four_questions_each():
+    assert quiz.lessons() == [f"{n:02}" for n in range(11)]
     assert {lesson: len(quiz.questions(lesson)) for lesson in quiz.lessons()} == dict.fromkeys(quiz.lessons(), 4)
 
 
@@ -30,6 +30,14 @@ def test_question_is_whole(lesson: str, number: int):
 def test_the_right_letter_cannot_be_guessed():
     letters = Counter(next(k for k, c in enumerate(q.choices) if c.right) for n in quiz.lessons() for q in quiz.questions(n))
     assert max(letters.values()) <= 22 and len(letters) >= 3
+
+
+def test_the_right_choice_cannot_be_guessed_by_its_length():
+    """By chance it is the longest, or the shortest, of 3 to 4 in about 12 of 40."""
+    lengths = [([len(c.text) for c in q.choices], len(next(c for c in q.choices if c.right).text))
+               for n in quiz.lessons() for q in quiz.questions(n)]  # fmt: skip
+    assert 4 <= sum(right == max(all_of_them) for all_of_them, right in lengths) <= 12
+    assert 4 <= sum(right == min(all_of_them) for all_of_them, right in lengths) <= 16
 
 
 def test_plain_text_where_there_are_no_widgets(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
