@@ -21,6 +21,7 @@ from nst.widgets.parts import (
     button,
     choice,
     column,
+    mask_of,
     named,
     one_of,
     share,
@@ -65,7 +66,7 @@ class Mixer(Panel):
         self.view = Picture(mode="draw", alt="The painted picture; with a mask, arrow keys move the brush and space paints")
         self.masked, self.erasing = tick("Paint only where I draw"), tick("Erase")
         help = "Upload a mask: a grey picture, painted where it is white"
-        self.mask_file = Upload("Upload a mask", help, self.take_mask, self.line.say)
+        self.mask_file = Upload("Upload a mask", help, self.take_mask, self.line.say, mask_of)
         self.mask_tools = column(self.erasing, button("Clear", self._clear_mask), self.mask_file, kind="tools")
         tools = column(button("Download", self._download), self.masked, self.mask_tools, kind="tools")
         stage = column(self.view, tools, kind="stage-column")
@@ -133,7 +134,7 @@ class Mixer(Panel):
         self.view.mask = bytes(len(self.view.mask))
 
     def take_mask(self, name: str, picture: Tensor) -> None:
-        """Use a picture's grey as the mask, stretched over the photograph."""
+        """Use a mask (1, 1, H, W), or a picture's grey, stretched over the photograph."""
         width, height = self.view.grid
         grey = resize(picture, (height, width)).mean(1)
         self.view.mask = (grey * 255).round().to(torch.uint8).numpy().tobytes()

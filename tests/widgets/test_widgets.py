@@ -571,6 +571,23 @@ def test_mixer_paints_within_a_mask():
     assert torch.equal(mixer.picture, mixer.content)
 
 
+def test_mixer_reads_masks_as_editors_and_programs_write_them():
+    """White on clear, black on clear, 0 and 1: the left half each time; and what paints nothing is said."""
+    mixer = small_mixer()
+    left = np.zeros((10, 20), np.uint8)
+    left[:, :10] = 255
+    clear = [Image.merge("LA", [Image.new("L", (20, 10), grey), Image.fromarray(left)]) for grey in (255, 0)]
+    for image in (*clear, Image.fromarray(left // 255)):
+        image.save(file := io.BytesIO(), "PNG")
+        mixer._clear_mask()
+        mixer.mask_file.take("mask.png", file.getvalue())
+        mask = mixer.view.mask_for(mixer.content)
+        assert mask[..., : mask.shape[-1] * 2 // 5].min() > 0.99 and mask[..., mask.shape[-1] * 3 // 5 :].max() < 0.01
+    Image.new("L", (20, 10)).save(file := io.BytesIO(), "PNG")
+    mixer.mask_file.take("black.png", file.getvalue())
+    assert "black.png: as a mask, it paints nothing" in mixer.line.value
+
+
 def test_mixer_takes_one_to_four_styles():
     assert widgets.mixer("chelsea", "rose_window", size=32).pad.caption == "rose_window 100%"
     with pytest.raises(ValueError, match="styles: expected one to four, got 5"):
