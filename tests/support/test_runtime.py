@@ -1,5 +1,6 @@
 """Device, seed, profile and progress follow the environment."""
 
+import contextlib
 import random
 import subprocess
 import sys
@@ -88,3 +89,32 @@ def test_one_thread_may_have_no_progress_bars(monkeypatch):
 def test_importing_nst_imports_nothing_heavy():
     code = "import sys, nst; sys.exit(int(any(m in sys.modules for m in ('torch', 'matplotlib', 'skimage', 'PIL'))))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_the_random_numbers_of_any_accelerator_are_kept(monkeypatch: pytest.MonkeyPatch):
+    """Apple's and Intel's, too: torch forks CUDA's unless it is told."""
+    asked = []
+
+    @contextlib.contextmanager
+    def fork_rng(devices=None, device_type="cuda", **options):
+        asked.append((list(devices), device_type))
+        yield
+
+    monkeypatch.setattr(torch.random, "fork_rng", fork_rng)
+    for kind, count in (("mps", 1), ("xpu", 2), ("cuda", 3), (None, 0)):
+        monkeypatch.setattr(torch.accelerator, "is_available", lambda kind=kind: kind is not None)
+        monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda kind=kind: torch.device(kind))
+        monkeypatch.setattr(torch.accelerator, "device_count", lambda count=count: count)
+        with runtime.random_state_kept():
+            pass
+        assert asked.pop() == (list(range(count)), kind or "cuda")
+
+
+def test_numbers_drawn_on_the_cpu_stay_there_whatever_the_default_device_is():
+    """`torch.set_default_device("cuda")` must not ask a generator of the CPU for numbers elsewhere; "meta" stands for it."""
+    from nst.teaching.checks import machinery
+
+    wanted = machinery.rand(2, 3), machinery.randn(2, 3)
+    with torch.device("meta"):
+        drawn = machinery.rand(2, 3), machinery.randn(2, 3)
+    assert all(torch.equal(a, b) for a, b in zip(wanted, drawn, strict=True))
