@@ -124,8 +124,8 @@ def stylize(source: str | os.PathLike, target: str | os.PathLike, paint: Callabl
     folder:   keeps what is painted until the film is whole: the same call goes on from there after it was cut off. None: nothing is
               kept. Ctrl-C and SIGTERM let the frame end first.
     identity: JSON values by name: what `paint` does. A film goes on under the same only.
-    Returns {"frames", "seconds", "sound" (streams kept), "damaged" (packets passed over), "resumed" (frames that were there)} and, of
-    two frames or more, {"flicker_film", "flicker_without", "flicker_with"}.
+    Returns {"frames", "seconds", "sound" (streams kept), "damaged" (packets passed over), "resumed" (frames that were there)} and,
+    of two frames or more, {"flicker_film", "flicker_without", "flicker_with"}.
     The file is written whole or not at all. ImportError: PyAV is missing. ValueError: not a film, or a target that cannot hold it,
     before anything is painted; a folder with another film's pieces.
     """

@@ -369,8 +369,9 @@ def test_normalised_networks_are_painted_so(tmp_path: Path, capsys: pytest.Captu
     wanted = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1).expand(3, 24, 32)
     torch.testing.assert_close(nst.load_image(tmp_path / "b.png")[0], wanted, atol=0.003, rtol=0)
     capsys.readouterr()
-    assert run("stylize", tmp_path / "a.png", "-s", "rose_window", "--method", "adain", "--normalized", "-o", tmp_path / "c.png") == 2
-    assert "normalized=True: adain has no network's file" in capsys.readouterr().err
+    arguments = ["-s", "rose_window", "--method", "adain", "--normalized", "-o", tmp_path / "c.png"]
+    assert run("stylize", tmp_path / "a.png", *arguments) == 2
+    assert "normalized=True: adain has no such option; fast has" in capsys.readouterr().err
 
 
 def test_list_names_every_picture(capsys: pytest.CaptureFixture):
@@ -719,6 +720,13 @@ def test_a_broken_picture_has_no_sheet(tmp_path: Path, capsys: pytest.CaptureFix
     assert "a.jpg: cannot be read as a picture" in capsys.readouterr().err and not (tmp_path / "s.jpg").exists()
 
 
+def test_a_sheet_too_large_for_its_format(tmp_path: Path, capsys: pytest.CaptureFixture):
+    Image.new("RGB", (7000, 32)).save(tmp_path / "long.png")
+    assert run("sheet", tmp_path / "long.png", "--size", 32, "-o", tmp_path / "s.webp") == 1
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1 and "s.webp: " in said[0] and "WEBP holds at most 16,383" in said[0]
+
+
 def test_a_sheet_of_nothing_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
     def fail(*_: object, **__: object):
         raise ArithmeticError("no")
@@ -769,6 +777,17 @@ def test_a_mask_of_another_shape_is_said_to_be_stretched(tmp_path: Path, capsys:
         assert run("stylize", source, *options, "-o", tmp_path / "out.png") == 0
         err = capsys.readouterr().err
         assert err.startswith(said) and bool(err) == bool(said)
+
+
+def test_of_several_frames_the_first_is_painted_and_that_is_said(tmp_path: Path, capsys: pytest.CaptureFixture):
+    frames = [Image.fromarray(np.full((16, 16, 3), 80 * k, np.uint8)) for k in range(3)]
+    for name in ("a.gif", "b.tif", "c.webp", "d.png"):
+        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
+        assert run("stylize", tmp_path / name, "--style", SHIPPED, "-o", tmp_path / "out.png", "--overwrite") == 0
+        assert capsys.readouterr().err == f"nst: {tmp_path / name}: holds several frames or pages, of which the first was painted\n"
+        frames[0].save(tmp_path / name)
+        assert run("stylize", tmp_path / name, "--style", SHIPPED, "-o", tmp_path / "out.png", "--overwrite") == 0
+        assert capsys.readouterr().err == ""
 
 
 def cut_out(path: Path, size: int = 64) -> np.ndarray:

@@ -492,3 +492,33 @@ def test_nothing_is_left_beside_a_film_that_fails(tmp_path: Path):
     with pytest.raises(ZeroDivisionError):
         video.stylize(tmp_path / "a.mp4", tmp_path / "b.mp4", lambda frame: 1 / 0)
     assert [file.name for file in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_sameness_is_that_of_a_neighbourhood():
+    """One wrong pixel is a fifth of a fifth of its 25 neighbours' difference, and it counts in each of them."""
+    frame = torch.full((1, 3, 21, 21), 0.5)
+    other = frame.clone()
+    other[..., 10, 10] += 25 * video.SAME
+    same = sameness(frame, other)
+    assert float(same[..., 10, 10]) == pytest.approx(float(np.exp(-1)), rel=1e-4)
+    torch.testing.assert_close(same[..., 8:13, 8:13], torch.full((1, 1, 5, 5), float(np.exp(-1))))
+    assert torch.equal(same[..., :8, :], torch.ones(1, 1, 8, 21))
+
+
+@pytest.mark.parametrize(("turn", "corner"), [(90, (0, 1)), (-90, (1, 0)), (180, (1, 1)), (0, (0, 0))])
+def test_a_phones_film_is_turned_upright(turn: int, corner: tuple[int, int]):
+    """The bright corner is above on the left as it lies; ffmpeg counts the degrees against the clock."""
+
+    class Frame:  # as PyAV gives them
+        rotation, format = turn, av.VideoFormat("rgb24", 8, 6)
+
+        def to_ndarray(self, **options):
+            pixels = np.zeros((6, 8, 3), np.uint8)
+            pixels[:2, :2] = 255
+            return pixels
+
+    upright = video._pixels(Frame())
+    wanted = np.rot90(Frame().to_ndarray(), turn // 90)
+    assert torch.equal(upright[0, 0], torch.from_numpy(wanted[..., 0].astype(np.float32) / 255))
+    down, right = (-1 if far else 0 for far in (corner if turn in (0, 180) else corner[::-1]))
+    assert float(upright[0, 0, down, right]) == 1 and tuple(upright.shape[-2:]) == ((6, 8) if turn % 180 == 0 else (8, 6))
