@@ -630,6 +630,8 @@ def test_gallery_shows_its_small_pictures_at_full_strength_and_the_large_one_as_
     gallery = widgets.gallery("chelsea", ["rose_window", "night_orchard"], size=48)
     gallery.strength.value = 0.3
     gallery.worker.settle()
+    gallery.photo.menu.value = "coffee"  # all small pictures are painted anew, while the slider stands at 30 %
+    gallery.worker.settle()
     gallery.choose("night_orchard")
     gallery.worker.settle()
     assert torch.equal(gallery.picture, module.paint("night_orchard", gallery.content, 0.3))
