@@ -25,7 +25,7 @@ lab: $(VENV)/.installed  ## open the first lesson in JupyterLab
 
 app: $(VENV)/.installed  ## serve the playground without its code, to this machine only, behind a token (Voilà); prints its link
 	JUPYTER_PATH=$(CURDIR)/notebooks/app $(BIN)/voila notebooks/playground.ipynb --template=course --no-browser \
-		--Voila.ip=127.0.0.1 --Voila.auto_token=True
+		--Voila.ip=127.0.0.1 --Voila.auto_token=True "--Voila.tornado_settings={'websocket_max_message_size':209715200}"
 
 notebooks: $(VENV)/.installed  ## execute the lessons in place and normalise their metadata
 	$(BIN)/python notebooks/run.py --in-place

@@ -20,6 +20,7 @@ from .figures.plots import show
 from .gatys import GatysConfig
 from .images import load_image, save_image
 from .losses import gram_matrix
+from .methods import stylize
 from .support.runtime import device, profile, seed
 from .transformer_net import TransformerNet, load_style
 from .vgg import VGG19
@@ -49,6 +50,7 @@ __all__ = [
     "save_image",
     "seed",
     "show",
+    "stylize",
     "teaching",
     "training",
     "transformer_net",

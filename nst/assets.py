@@ -95,8 +95,9 @@ def path(name: str) -> Path:
 
 
 def _entry(name: str) -> dict[str, str]:
-    if name not in _catalogue():
-        raise unknown("picture", name, names())
+    if not isinstance(name, str) or name not in _catalogue():
+        is_file = isinstance(name, str | os.PathLike) and (os.path.exists(name) or Path(name).suffix)
+        raise unknown("picture", name, names(), also="a name, and nst.load_image for a file: " if is_file else "")
     return _catalogue()[name]
 
 

@@ -51,7 +51,7 @@ class Decoder(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, h, w) -> (B, 3, h * 2^(block - 1), w * 2^(block - 1)), about [0, 1] and not clipped."""
-        x = features
+        x = features.to(next(self.parameters()).dtype)
         for name in self.names[:-1]:
             x = F.relu(self.get_submodule(name)(x))
             if name.endswith("_1"):
@@ -64,12 +64,12 @@ class Decoder(nn.Module):
 
         which:   "relu1_1" … "relu5_1" (reconstruction, for WCT) or "adain" (trained with AdaIN's losses), which ship for the lite
             encoder; or a file that `save` wrote.
-        encoder: the one whose features it is to read. None: not checked.
+        encoder: the one whose features it is to read. None, or in half precision: not checked.
         Raises FileNotFoundError, or ValueError naming the file: not a decoder's, or trained with another encoder.
         """
         path = decoder_file(which) if which in (*LAYERS, "adain") else Path(which)
         tensors, metadata = weights.read(path, "decoder")
-        if encoder is not None and metadata.get("encoder_sha256") != encoder.sha256:
+        if encoder is not None and not _is_rounded(encoder) and metadata.get("encoder_sha256") != encoder.sha256:
             raise ValueError(f"{path}: was trained with another encoder than this one, and cannot read its features")
         try:
             layer = metadata["layer"]
@@ -79,7 +79,7 @@ class Decoder(nn.Module):
         except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"{path}: is not a decoder's weights: {error}") from error
         decoder.metadata = metadata
-        return decoder.eval().requires_grad_(False)
+        return decoder.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
     def save(
         self, path: str | os.PathLike, encoder: VGG19, metadata: dict | None = None, dtype: torch.dtype = torch.float32
@@ -111,6 +111,11 @@ def device_of(network: nn.Module) -> torch.device:
     return next(network.parameters()).device
 
 
+def _is_rounded(encoder: nn.Module) -> bool:
+    """In half precision, whose digest is not that of the encoder that it was made of?"""
+    return next(encoder.parameters()).dtype in (torch.float16, torch.bfloat16)
+
+
 def default_networks(
     encoder: VGG19 | None, decoders: Mapping[str, Decoder | None] | None = None
 ) -> tuple[VGG19, dict[str, Decoder]]:
@@ -126,11 +131,11 @@ def default_networks(
 
 
 def check_decoder(name: str, decoder: Decoder, layer: str, encoder: VGG19) -> None:
-    """ValueError unless `decoder` reads `layer` of this very encoder, and on its device."""
+    """ValueError unless `decoder` reads `layer` of this very encoder, and on its device; in half precision its channels count."""
     if decoder.layer != layer:
         raise ValueError(f"{name}: expected a decoder of {layer}, got one of {decoder.layer}")
     channels, trained = encoder.get_submodule("conv" + layer[4:]).out_channels, decoder.metadata.get("encoder_sha256")
-    if decoder.channels != channels or trained and trained != encoder.sha256:
+    if decoder.channels != channels or trained and not _is_rounded(encoder) and trained != encoder.sha256:
         raise ValueError(f"{name}: was trained with another encoder than this one, and cannot read its features")
     if device_of(decoder) != device_of(encoder):
         raise ValueError(f"{name}: is on {device_of(decoder)}, the encoder on {device_of(encoder)}; move one of them with .to(…)")

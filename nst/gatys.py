@@ -10,15 +10,17 @@ The course's own recipe has one more term, which the paper has not: match_weight
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from nst import losses
-from nst.controls import StyleMix, in_colours
+from nst.controls import StyleMix, advises_size, finished, moved, prepared
 from nst.decoders import default_networks, device_of
 from nst.images import check_picture, resize
 from nst.optim import minimize_in_box
@@ -75,10 +77,14 @@ class GatysConfig:
         """The course's recipe: scale-free losses, so that the same weights work with every encoder, layer and picture; coarse to
         fine, since what a deep layer asks of a small picture are large strokes in the large one.
 
-        Differs from the paper: relu3_2 is content beside relu4_2, which holds a face or a roof together under four times the style;
-        and a little total variation, which takes the coloured fringes of one pixel away that no layer objects to.
+        It goes beyond the paper: each place of the picture is to look like a place of the style (`losses.relaxed_emd`), which fills
+        skies that Gram matrices leave empty. match_weight=0 switches it off, and then style_weight=20 has the same amount of style;
+        with style_weight=15, match_weight=3 there is more of it, and houses still stand; with 5 and 1 a face is a portrait.
+        Differs from the paper also: relu3_2 is content beside relu4_2, which holds a face or a roof together; and a little total
+        variation, which takes the coloured fringes of one pixel away that no layer objects to.
         """
-        recipe = cls(content_layers=("relu3_2", "relu4_2"), style_weight=20.0, tv_weight=2.0, evaluations=80, scales=3)
+        recipe = cls(content_layers=("relu3_2", "relu4_2"), style_weight=10.0, match_weight=2.0, tv_weight=2.0, evaluations=80,
+                     scales=3)  # fmt: skip
         return replace(recipe, **changes)
 
     @classmethod
@@ -115,8 +121,8 @@ class GatysConfig:
 class Objective:
     """The loss of a picture against one content picture and a style, or several, as a dictionary of its parts.
 
-    Several styles: the mean of their Gram matrices and a share of the places by weight; or each style's own within its mask ("guided Gram matrices", Gatys et
-    al. 2017, arXiv 1611.07865, section 4).
+    Several styles: the mean of their Gram matrices, and places of all of them, by weight; or each style's own within its mask
+    ("guided Gram matrices", Gatys et al. 2017, arXiv 1611.07865, section 4).
 
     Where the precision is bfloat16, the network and products of features are; what they add up to, Gram matrices and losses, is
     float32. Features of eight bits move the loss by about a thousandth.
@@ -163,7 +169,6 @@ class Objective:
         """What the encoder finds, in the config's precision."""
         if self.config.precision == "float32":
             return self.encoder(picture, layers)
-        picture = picture.contiguous(memory_format=torch.channels_last)  # convolutions in bfloat16 take this, or copy
         with torch.autocast(picture.device.type, torch.bfloat16):
             return self.encoder(picture, layers)
 
@@ -194,43 +199,47 @@ class _Search:
         return shown["total"], gradient.contiguous()
 
 
+def _short(options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a search just long enough to fill the history: for a size of which nobody knows whether it fits."""
+    config = options.get("config") or GatysConfig.default()
+    short = replace(config, scales=1, evaluations=min(config.evaluations, config.history + 2))
+    return {**options, "config": short, "start": None, "callback": None}
+
+
+@functools.partial(advises_size, trial=_short)
+@torch.inference_mode(False)  # also where the caller wants no gradients: the search does
+@torch.enable_grad()
 def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, style_weights: Sequence[float] | None = None,
             masks: Sequence[Tensor] | None = None, preserve_color: bool | str = False, config: GatysConfig | None = None,
             start: Tensor | None = None, callback: Callback | None = None, encoder: nn.Module | None = None) -> Tensor:  # fmt: skip
     """Repaint `content` (1, 3, H, W) in the manner of `style` (1, 3, H', W'): a picture of the content's size, both RGB in [0, 1].
 
     style:    a picture, or a list of them, mixed by `style_weights` (equal if None) or each in its mask of `masks` (1, 1, H, W).
-    preserve_color: see `controls.in_colours`.
+    preserve_color: see `controls.prepared` and `finished`.
     config:   a recipe, `GatysConfig.default()` if None.
     start:    a picture to start from, in place of the one that the config names.
     callback: called after each evaluation with (step, losses, picture); the losses are those of that very picture, within [0, 1].
     encoder:  the lite encoder on `nst.device()` if None.
     The best picture seen is returned, also when the run is interrupted (Ctrl-C, Jupyter's stop button): it never diverges.
     ValueError / TypeError: a picture of another shape or dtype, with NaN, or too small for the layers asked for; weights or masks
-    that do not fit. FloatingPointError: a loss that is not finite where a scale begins, or in any step of Adam.
+    that do not fit. FloatingPointError: a loss that is not finite where a scale begins, or in any step of Adam. MemoryError: it
+    does not fit; the message says which size would.
     """
     config = config or GatysConfig.default()
-    check_picture(content, "content", one=True)
-    if start is not None and check_picture(start, "start", one=True).shape != content.shape:
+    content = check_picture(content, "content", one=True)
+    start = start if start is None else check_picture(start, "start", one=True)
+    if start is not None and start.shape != content.shape:
         raise ValueError(f"start: expected the content's shape {tuple(content.shape)}, got {tuple(start.shape)}")
-    mix = StyleMix.of(content, style, style_weights, masks)
     encoder, _ = default_networks(encoder)
-
-    def paint(content: Tensor, mix: StyleMix) -> Tensor:
-        first = None if start is None else start.detach().to(content).clamp(0, 1)
-        return _search(config, encoder, content, mix, first, callback)
-
-    def trial(content: Tensor, mix: StyleMix) -> Tensor:  # long enough to fill the history, for a size that is known to fit
-        short = replace(config, scales=1, evaluations=min(config.evaluations, config.history + 2))
-        return _search(short, encoder, content, mix, None, None)
-
-    return in_colours(paint, content, mix, preserve_color, device_of(encoder), trial)
+    there, mix = prepared(content, style, style_weights, masks, preserve_color, device_of(encoder))
+    first = None if start is None else moved(start, there.device)
+    return finished(_search(config, encoder, there, mix, first, callback), content, preserve_color)
 
 
 def _search(config: GatysConfig, encoder: nn.Module, content: Tensor, mix: StyleMix, x: Tensor | None,
             callback: Callback | None) -> Tensor:  # fmt: skip
     """The best picture found, scale by scale; x: where to start, None for the config's own start."""
-    sizes = _scales(config.scales, content, mix)
+    sizes = scales(config.scales, content, mix)
     x = _first_picture(config, sizes[0][0], mix.styles[0]) if x is None else x
     run = _run_adam if config.optimizer == "adam" else _run_lbfgs
     bar = progress(config.evaluations * len(sizes), "Gatys")
@@ -249,10 +258,10 @@ def _search(config: GatysConfig, encoder: nn.Module, content: Tensor, mix: Style
     return x if x.shape == content.shape else resize(x, tuple(content.shape[-2:]))
 
 
-def _scales(scales: int, content: Tensor, mix: StyleMix) -> list[tuple[Tensor, StyleMix]]:
-    """Content and styles at each size, the smallest first; the last pair is the given one. (Masks fit themselves to each layer.)"""
+def scales(most: int, content: Tensor, mix: StyleMix) -> list[tuple[Tensor, StyleMix]]:
+    """Content and styles at up to `most` sizes, the smallest first; the last pair is the given one. (Masks fit themselves.)"""
     pairs = [(content, mix)]
-    for k in range(1, scales):
+    for k in range(1, most):
         sides = [round(min(p.shape[-2:]) / 2**k) for p in (content, *mix.styles)]
         if min(sides) < SMALLEST_SCALE:
             break
@@ -264,7 +273,7 @@ def _scales(scales: int, content: Tensor, mix: StyleMix) -> list[tuple[Tensor, S
 def _first_picture(config: GatysConfig, content: Tensor, style: Tensor) -> Tensor:
     """Of the size of `content`, which is the content at the first scale: noise made smaller would be grey."""
     if config.start == "noise":
-        return torch.rand(content.shape).to(content.device)  # drawn on the CPU: the same on every device
+        return torch.rand(content.shape, dtype=content.dtype, device="cpu").to(content.device)  # the same on every device
     return content if config.start == "content" else resize(style, tuple(content.shape[-2:]))
 
 

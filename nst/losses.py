@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nst.support.arguments import check_choice, check_number
+from nst.support.runtime import exactly
 
 GRAM_DIVISORS = ("chw", "hw", "none")
 CONTENT_FORMS = ("relative", "batch", "mean", "half_sum")
@@ -24,28 +25,32 @@ PARTS = 16  # of the positions, whose products in bfloat16 are summed in float32
 def gram_matrix(features: Tensor, divide_by: str = "chw") -> Tensor:
     """Which channels fire together, wherever it happens: G_ij = sum over positions k of F_ik F_jk, one matrix per picture.
 
-    features (B, C, H, W) -> (B, C, C), in float32 where they are bfloat16. divide_by: "chw" = G / (C H W), the PyTorch tutorial's
-    (and the article's) division; "hw" = G / (H W), the mean over positions, as in Gatys' notebook; "none" = the sum itself, as in
-    the paper (1508.06576, eq. 3).
+    features (B, C, H, W) -> (B, C, C), in float32 where they are bfloat16 or float16.
+    divide_by: "chw" = G / (C H W), the PyTorch tutorial's (and the article's) division; "hw" = G / (H W), the mean over positions, as
+        in Gatys' notebook; "none" = the sum itself, as in the paper (1508.06576, eq. 3).
     Differs from the tutorial: it folds the batch into the channels, view(a * b, c * d), so that in a batch of two the pictures mix.
     """
     if features.ndim != 4:
         raise ValueError(f"features: expected the shape (B, C, H, W), got {tuple(features.shape)}")
     check_choice("divide_by", divide_by, GRAM_DIVISORS)
     _, c, h, w = features.shape
-    gram = _Products.apply(features.flatten(2))  # (B, C, H*W) -> (B, C, C)
+    with exactly():
+        gram = _Products.apply(features.flatten(2))  # (B, C, H*W) -> (B, C, C)
     return gram / {"chw": c * h * w, "hw": h * w, "none": 1}[divide_by]
 
 
 class _Products(torch.autograd.Function):
-    """F F^T of matrices (B, C, N), each entry a sum over N; in float32 where F is bfloat16.
+    """F F^T of matrices (B, C, N), each entry a sum over N; in float32 where F is bfloat16 or float16.
 
     Autograd alone takes its gradient, (D + D^T) F, as two products, and adds them where they lie differently in memory.
     """
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx, f: Tensor) -> Tensor:
-        ctx.save_for_backward(f)
+    def forward(f: Tensor) -> Tensor:
+        if f.dtype == torch.float16:  # which ends at 65504
+            f = f.float()
         if f.dtype != torch.bfloat16:
             return f @ f.mT
         n = f.shape[2] // PARTS * PARTS  # a sum rounded to bfloat16 hides what a picture still lacks: sum a part at a time
@@ -53,10 +58,25 @@ class _Products(torch.autograd.Function):
         return (parts @ parts.mT).sum(1, dtype=torch.float32) + rest @ rest.mT
 
     @staticmethod
+    def setup_context(ctx, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
     def backward(ctx, gradient: Tensor) -> Tensor:
         (f,) = ctx.saved_tensors
-        both = (gradient + gradient.mT).to(f.dtype)
+        both = gradient + gradient.mT
+        if f.dtype == torch.float16:
+            return (both @ f.float()).half()
+        both = both.to(f.dtype)
         return both @ f if f.is_contiguous() else (f.mT @ both).mT  # laid out as f is: channels first or last
+
+    @staticmethod
+    def jvp(ctx, change: Tensor) -> Tensor:
+        (f,) = ctx.saved_tensors
+        exact = torch.promote_types(f.dtype, torch.float32)
+        half = change.to(exact) @ f.to(exact).mT
+        return half + half.mT
 
 
 def content_loss(features: Tensor, target: Tensor, form: str = "relative") -> Tensor:
@@ -68,6 +88,7 @@ def content_loss(features: Tensor, target: Tensor, form: str = "relative") -> Te
     the paper's (1508.06576, eq. 1).
     """
     _check_form(form, CONTENT_FORMS, features, target)
+    features, target = (x.float() if x.dtype == torch.float16 else x for x in (features, target))  # their squares go beyond it
     squares = (features - target).square()
     if form == "half_sum":
         return squares.flatten(1).sum(1).mean() / 2
@@ -101,8 +122,8 @@ def relaxed_emd(places: Tensor, style_places: Tensor) -> Tensor:
 
         D_ij = 1 - cos(x_i - m, y_j - m)      loss = max(mean_i min_j D_ij, mean_j min_i D_ij)      m = mean of the y_j
 
-    places (B, C, N), style_places (B or 1, C, M) -> scalar, the mean over the batch, in float32 where they are bfloat16. 0 where both
-    hold the same features, whatever their order and number; no assignment of one to the other costs less (Kolkin, Salavon &
+    places (B, C, N), style_places (B or 1, C, M) -> scalar, the mean over the batch, in float32 where they are bfloat16. 0 where
+    both hold the same features, whatever their order and number; no assignment of one to the other costs less (Kolkin, Salavon &
     Shakhnarovich 2019, "Style Transfer by Relaxed Optimal Transport and Self-Similarity", STROTSS, arXiv 1904.12785, eqs. 5 to 8).
     A Gram matrix is a sum over the whole picture, which its busy places satisfy: a sky stays empty. Here every place counts.
     Differs from the paper: the style's mean is taken away first, without which features after a ReLU all point in one direction;
@@ -123,8 +144,9 @@ def relaxed_emd(places: Tensor, style_places: Tensor) -> Tensor:
             cosines = x.mT @ y  # (B, N, M)
             nearest, nearest_to = cosines.argmax(2), cosines.argmax(1)  # (B, N) of the style, (B, M) of the picture
         nearest, nearest_to = (index[:, None].expand(-1, x.shape[1], -1) for index in (nearest, nearest_to))
-        found = 1 - (x * y.gather(2, nearest)).sum(1).mean(1)  # (B,)
-        used = 1 - (x.gather(2, nearest_to) * y).sum(1).mean(1)
+        # of unit vectors, |x - y|^2 / 2 is 1 - cos, and exactly 0 where they are the same
+        found = (x - y.gather(2, nearest)).square().sum(1).mean(1) / 2  # (B,)
+        used = (x.gather(2, nearest_to) - y).square().sum(1).mean(1) / 2
     return torch.maximum(found, used).mean()
 
 
@@ -196,7 +218,11 @@ def check_layers(config) -> None:
         if not getattr(config, name):
             alone = name.replace("layers", "weight=0")
             raise ValueError(f"{name} is empty: expected at least one layer; {alone} leaves that part of the loss out")
+        if isinstance(getattr(config, name), str):
+            raise ValueError(f"{name}={getattr(config, name)!r}: expected several names, or a tuple of one")
     weights, count = config.style_layer_weights, len(config.style_layers)
+    if weights is not None and (isinstance(weights, str) or not isinstance(weights, Sequence)):
+        raise ValueError(f"style_layer_weights={weights!r}: expected one weight for each of the {count} layers")
     if weights is not None and len(weights) != count:
         raise ValueError(f"style_layer_weights: expected one weight for each of the {count} layers, got {len(weights)}")
     for k, weight in enumerate(weights or ()):

@@ -53,12 +53,11 @@ def check_tile(tile: int | None) -> None:
         check_whole("tile", tile, STEP)
 
 
-def side_for(tile: int | None, picture: Tensor) -> int | None:
-    """The side of the squares in which to compute a picture (B, 3, H, W); None: in one piece, for which `tile` is large enough.
+def side_for(tile: int | None, height: int, width: int) -> int | None:
+    """The side of the squares in which to compute a picture; None: in one piece, for which `tile` is large enough.
 
     tile None: SIDE where the picture has more than LARGEST pixels, about 2 GiB of maps in one piece.
     """
-    height, width = picture.shape[-2:]
     if tile is None:
         return SIDE if height * width > LARGEST else None
     return tile if max(height, width) > tile else None
@@ -124,7 +123,7 @@ def moments(encoder: nn.Module, picture: Tensor, layer: str, side: int, weights:
     """Mean and covariance of the layer's features over the whole picture, for each of some weights (1, 1, H / scale, W / scale)
     of its positions; None: once, all alike.
     """
-    found = [Moments() for _ in weights or [None]]
+    found = [Moments(exact=False) for _ in weights or [None]]
     for square, features in _features(encoder, picture, layer, side):
         for each, weight in zip(found, weights or [None], strict=True):
             each.add(features, None if weight is None else square.place(weight, scale_of(layer)))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -36,6 +37,9 @@ LITE_RANKS = {"conv1_2": 16, "conv2_1": 32, "conv2_2": 48, "conv3_1": 64, "conv3
 FEATURES_INDEX = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28)  # of those convolutions in torchvision's vgg19().features
 IMAGENET_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 IMAGENET_SHA256 = "dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44"  # torchvision states the first eight digits
+CAFFE_SHA256 = "d01eb7cb"  # the first digits of vgg19-d01eb7cb.pth, the authors' own weights as jcjohnson turned them
+CAFFE_MEAN = (123.68, 116.779, 103.939)  # RGB in [0, 255]: what Caffe's networks take off, and then BGR goes in
+PREPROCESSINGS = ("torchvision", "caffe")
 PADDINGS = ("zeros", "reflect", "replicate")
 POOLINGS = ("max", "average")
 
@@ -43,6 +47,11 @@ POOLINGS = ("max", "average")
 def layer_names() -> list[str]:
     """All the names `VGG19` answers to, from the input up: conv1_1, relu1_1, conv1_2, …, relu5_1."""
     return [kind + conv[4:] for conv in CONVOLUTIONS for kind in ("conv", "relu")]
+
+
+def _colour(numbers: Sequence[float]) -> Tensor:
+    """Three numbers as (1, 3, 1, 1), float32, on the CPU."""
+    return torch.tensor(numbers, dtype=torch.float32, device="cpu").view(1, 3, 1, 1)
 
 
 class LowRankConv2d(nn.Sequential):
@@ -95,20 +104,30 @@ class VGG19(nn.Module):
             self.add_module(name, conv)
             channels = width
         # on the CPU even where the weights are on "meta" (`weights.fill`): no file has these two
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN, device="cpu").view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(IMAGENET_STD, device="cpu").view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("mean", _colour(IMAGENET_MEAN), persistent=False)
+        self.register_buffer("std", _colour(IMAGENET_STD), persistent=False)
 
     @classmethod
-    def load(cls, which: str | os.PathLike = "lite", padding: str | None = None, pooling: str = "max") -> VGG19:
+    def load(cls, which: str | os.PathLike = "lite", padding: str | None = None, pooling: str = "max",
+             preprocessing: str | None = None) -> VGG19:  # fmt: skip
         """A trained encoder, frozen, on the CPU.
 
         which: "lite" ships with the course; "imagenet" is torchvision's checkpoint (548 MB, downloaded once and kept as 52 MB);
-            or a file: one that `save` wrote (.safetensors), or torchvision's VGG-19 checkpoint (.pth, .pt).
+            or a file: one that `save` wrote, or a checkpoint with torchvision's names of VGG-19, whatever its suffix.
         padding: None takes the weights' own, reflect for lite and zeros for imagenet.
+        preprocessing: of such a checkpoint, which has the same names and shapes either way: "torchvision" (RGB in [0, 1], ImageNet's
+            mean and standard deviation) or "caffe" (BGR in [0, 255] without CAFFE_MEAN), which the first convolution takes in. None:
+            what the file's SHA-256 says; "torchvision", with a warning, where nobody knows the file.
         Raises FileNotFoundError or ValueError naming the file, ConnectionError where the download fails.
         """
+        for name, value, allowed in (("padding", padding, (None, *PADDINGS)), ("pooling", pooling, POOLINGS),
+                                     ("preprocessing", preprocessing, (None, *PREPROCESSINGS))):  # fmt: skip
+            check_choice(name, value, allowed)
         path = _file(which)
-        tensors, metadata = read_torchvision(path) if path.suffix in (".pth", ".pt") else weights.read(path, "vgg19")
+        foreign = weights.is_foreign(path)
+        if preprocessing is not None and not foreign:
+            raise ValueError(f"preprocessing={preprocessing!r}: {path} is not a checkpoint from elsewhere, and knows its own")
+        tensors, metadata = read_torchvision(path, preprocessing) if foreign else weights.read(path, "vgg19")
         ranks = {name: tensors[f"{name}.0.weight"].shape[:1].numel() for name in CONVOLUTIONS if f"{name}.0.weight" in tensors}
         last = {name: f"{name}.1" if name in ranks else name for name in CONVOLUTIONS}  # the module with the bias
         needed = [f"{module}.{kind}" for module in last.values() for kind in ("weight", "bias")]
@@ -121,8 +140,12 @@ class VGG19(nn.Module):
             encoder = weights.fill(lambda: cls(widths, padding or own, pooling, ranks), tensors)
         except (TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"{path}: is not a VGG-19 up to conv5_1: {error}") from error
+        try:
+            encoder.mean.copy_(_colour(metadata.get("mean", IMAGENET_MEAN)))
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ValueError(f"{path}: its mean is {metadata['mean']!r}, expected three numbers") from error
         encoder.metadata = metadata
-        return encoder.eval().requires_grad_(False)
+        return encoder.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
     @property
     def sha256(self) -> str:
@@ -130,7 +153,8 @@ class VGG19(nn.Module):
         encoder remembers it.
         """
         digest = hashlib.sha256(f"{self.padding} {self.pooling}".encode())
-        for name, tensor in sorted(self.state_dict().items()):
+        own_mean = {} if torch.equal(self.mean.cpu(), _colour(IMAGENET_MEAN)) else {"mean": self.mean}
+        for name, tensor in sorted({**self.state_dict(), **own_mean}.items()):
             digest.update(name.encode() + tensor.detach().float().cpu().numpy().tobytes())
         return digest.hexdigest()
 
@@ -148,7 +172,9 @@ class VGG19(nn.Module):
         """
         layers = [layers] if isinstance(layers, str) else list(layers)
         deepest = self._check(pictures, layers)
-        found, x = {}, (pictures - self.mean) / self.std
+        x = ((pictures - self.mean) / self.std).to(next(self.parameters()).dtype)
+        x = x.contiguous(memory_format=torch.channels_last)  # laid out so, it pools much faster
+        found: dict[str, Tensor] = {}
         for name in CONVOLUTIONS[: deepest + 1]:
             if name.endswith("_1") and name != "conv1_1":
                 x = self._pool(x)  # (B, C, H, W) -> (B, C, H/2, W/2)
@@ -263,18 +289,54 @@ def rescale_activations(encoder: VGG19, means: dict[str, Tensor]) -> None:
         last.bias.div_(before)
 
 
-def read_torchvision(path: str | os.PathLike) -> tuple[dict[str, Tensor], dict]:
-    """The convolutions of torchvision's VGG-19 checkpoint under their paper names, and where they come from."""
-    stored = weights.read_pth(path)
-    if "features.0.weight" not in stored:
-        raise ValueError(f"{path}: is not torchvision's VGG-19: it has no features.0.weight")
+def read_torchvision(path: str | os.PathLike, preprocessing: str | None = None) -> tuple[dict[str, Tensor], dict]:
+    """The convolutions of a checkpoint with torchvision's names of VGG-19 under their paper names, and where they come from.
+
+    preprocessing, errors: see `VGG19.load`.
+    """
+    path, found = Path(path), weights.read_pth(path)
+    stored = weights.below(path, found, "features.0.weight")
+    if not stored and getattr(found.get("0.weight"), "shape", None) == (64, 3, 3, 3):  # vgg19().features alone
+        stored = {f"features.{name}": tensor for name, tensor in found.items()}
+    if not stored:
+        raise ValueError(f"{path}: is not torchvision's VGG-19: it has no features.0.weight; "
+                         f"its names begin with {', '.join(list(found)[:3])}")  # fmt: skip
     tensors = {}
     for name, i in zip(CONVOLUTIONS, FEATURES_INDEX, strict=True):
         for kind in ("weight", "bias"):
             if f"features.{i}.{kind}" not in stored:
-                raise ValueError(f"{path}: is not torchvision's VGG-19: it has no features.{i}.{kind}")
+                raise ValueError(f"{path}: is not torchvision's VGG-19{_relative(stored)}: it has no features.{i}.{kind}")
             tensors[f"{name}.{kind}"] = stored[f"features.{i}.{kind}"].clone()
-    return tensors, {"padding": "zeros", "source": "torchvision VGG19_Weights.IMAGENET1K_V1", "source_sha256": weights.sha256(path)}
+    digest = weights.sha256(path)
+    source, own = _source(digest)
+    if source is None and preprocessing is None:
+        warnings.warn(f"{path}: unknown source: it is taken for a network of torchvision's preprocessing; where it is Caffe's, say "
+                      "preprocessing='caffe'", stacklevel=3)  # fmt: skip
+    facts = {"padding": "zeros", "source": source or "unknown", "source_sha256": digest}
+    if (preprocessing or own) == "caffe":
+        try:
+            weight = tensors["conv1_1.weight"].float().flip(1)  # BGR -> RGB
+            tensors["conv1_1.weight"] = weight * (255 * torch.tensor(IMAGENET_STD)[:, None, None])
+        except RuntimeError as error:
+            raise ValueError(f"{path}: is not torchvision's VGG-19: {error}") from error
+        facts["mean"] = [number / 255 for number in CAFFE_MEAN]  # zeros are padded where it is taken off: no bias takes it in
+    return tensors, facts
+
+
+def _source(digest: str) -> tuple[str | None, str]:
+    """Where a file of this SHA-256 comes from, None where nobody knows, and the preprocessing of its network."""
+    if digest == IMAGENET_SHA256:
+        return "torchvision VGG19_Weights.IMAGENET1K_V1", "torchvision"
+    if digest.startswith(CAFFE_SHA256):
+        return "Caffe's VGG-19 by Simonyan & Zisserman, as vgg19-d01eb7cb.pth", "caffe"
+    return None, "torchvision"
+
+
+def _relative(stored: dict[str, Tensor]) -> str:
+    """Which other VGG the names are of."""
+    if "features.1.running_mean" in stored:
+        return ", but a VGG with batch normalisation"
+    return ", but VGG-16" if "features.17.weight" in stored else ""
 
 
 def _file(which: str | os.PathLike) -> Path:

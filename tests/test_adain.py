@@ -11,6 +11,7 @@ from nst import adain
 from nst.adain import AdaINLoss, adaptive_instance_norm, mean_and_std, statistics_loss
 from nst.covariance import transport
 from nst.decoders import Decoder, padded
+from nst.losses import relaxed_emd
 from nst.training.datasets import Batch
 
 
@@ -249,8 +250,18 @@ def test_statistics_loss_is_zero_only_for_the_same_statistics():
     y = torch.randn(2, 6, 16, 16)
     shuffled = y.flatten(2)[..., torch.randperm(256)].reshape(y.shape)  # other positions, the same statistics
     assert float(statistics_loss(shuffled, y)) < 1e-8
-    shifted = statistics_loss(y + 2, y)  # 2^2 / mean std^2, written out
-    assert float(shifted) == pytest.approx(float(4 / y.var((2, 3), correction=0).mean()), rel=1e-3)
+    scales = y.var((2, 3), correction=0).mean(1)  # one a picture
+    shifted = statistics_loss(y + 2, y)  # 2^2 / mean std^2 of each picture, written out
+    assert float(shifted) == pytest.approx(float((4 / (0.9 * scales + 0.1 * scales.mean())).mean()), rel=1e-3)
+    assert float(statistics_loss(y[:1] + 2, y[:1])) == pytest.approx(float(4 / scales[0]), rel=1e-3)
+
+
+def test_a_bold_style_does_not_drown_a_quiet_one_nor_a_flat_one_all_others():
+    y = torch.randn(2, 6, 16, 16) * torch.tensor([1.0, 10.0]).view(2, 1, 1, 1)
+    quiet, bold = (statistics_loss(torch.cat([y[:k], 2 * y[k : k + 1], y[k + 1 :]]), y) for k in (0, 1))
+    assert float(quiet) > 0.1 * float(bold)  # a hundredth where both are divided by the mean over the batch
+    flat = torch.cat([torch.zeros_like(y[:1]), y[1:]])
+    assert float(statistics_loss(torch.cat([flat[:1] + 1, flat[1:]]), flat)) < 1
 
 
 def test_the_loss_has_gradients_and_falls(encoder: nst.VGG19):
@@ -283,11 +294,25 @@ def test_content_may_be_compared_at_shallower_layers_too(encoder: nst.VGG19):
 
 
 def test_the_loss_says_what_it_is():
-    said = {"style_weight": 10.0, "range_weight": 10.0, "content": {"relu4_1": 1.0}}
+    said = {"style_weight": 10.0, "range_weight": 10.0, "content": {"relu4_1": 1.0}, "match_weight": 0.0,
+            "positions": 1024}  # fmt: skip
     assert AdaINLoss().identity == {"loss": said}
-    assert AdaINLoss(2.0, 3.0, {"relu3_1": 0.5}).identity["loss"] == {
-        "style_weight": 2.0, "range_weight": 3.0, "content": {"relu3_1": 0.5},
+    assert AdaINLoss(2.0, 3.0, {"relu3_1": 0.5}, 4.0, 50).identity["loss"] == {
+        "style_weight": 2.0, "range_weight": 3.0, "content": {"relu3_1": 0.5}, "match_weight": 4.0, "positions": 50,
     }  # fmt: skip
+
+
+def test_each_picture_of_a_batch_is_matched_with_its_own_style(encoder: nst.VGG19):
+    batch = Batch(torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32), [])
+    loss, layers = AdaINLoss(match_weight=2.0), ("relu3_1", "relu4_1")
+    output = torch.rand(2, 3, 32, 32)
+    parts = loss(lambda features: output, encoder, batch, 0)
+    found, wanted = (encoder(x, layers) for x in (output, batch.style))
+    pairs = [(found[k][i : i + 1].flatten(2), wanted[k][i : i + 1].flatten(2)) for k in layers for i in range(2)]
+    torch.testing.assert_close(parts["match"], 2 * sum(relaxed_emd(*pair) for pair in pairs) / 2)
+    loss.positions = 9
+    some = [float(loss(lambda features: output, encoder, batch, step)["match"]) for step in (0, 0, 1)]
+    assert some[0] == some[1] != some[2]
 
 
 class FixedEncoder(torch.nn.Module):
@@ -311,7 +336,8 @@ def test_each_part_of_the_loss_by_its_formula():
     styles = []
     for k in range(1, 5):
         f, g = 2**k * output, 2**k * s
-        styles.append((((f.mean(**over) - g.mean(**over)) ** 2 + (std(f) - std(g)) ** 2).mean()) / (std(g) ** 2).mean())
+        squares, scale = (f.mean(**over) - g.mean(**over)) ** 2 + (std(f) - std(g)) ** 2, (std(g) ** 2).mean((1, 2, 3))
+        styles.append((squares.mean((1, 2, 3)) / (0.9 * scale + 0.1 * scale.mean())).mean())
     assert float(parts["content"]) == pytest.approx(((16 * output - target) ** 2).mean() / target.var(), rel=1e-4)
     assert float(parts["style"]) == pytest.approx(2 * sum(styles) / 4, rel=1e-4)
     assert float(parts["range"]) == pytest.approx(3 * ((output - output.clip(0, 1)) ** 2).mean(), rel=1e-4)

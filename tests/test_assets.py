@@ -108,3 +108,9 @@ def test_the_public_names_are_lazy_and_complete():
     with pytest.raises(AttributeError, match="No nst attribute gram"):
         _ = nst.gram
     assert isinstance(nst.assets.picture("chelsea", 16), torch.Tensor)
+
+
+def test_a_file_is_no_name(tmp_path):
+    for name in ("photo.jpg", tmp_path, tmp_path / "photo.jpg"):
+        with pytest.raises(ValueError, match="unknown picture .*nst.load_image for a file"):
+            assets.picture(name)

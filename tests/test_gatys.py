@@ -32,7 +32,7 @@ def relative(a, b):
 def test_the_objective_is_the_formula(encoder, pair):
     content, style = pair
     x = torch.rand_like(content)
-    config = GatysConfig.default(style_weight=7.0, content_weight=2.0, tv_weight=0.5)
+    config = GatysConfig.default(style_weight=7.0, content_weight=2.0, tv_weight=0.5, match_weight=0.0)
     parts = Objective(config, encoder, content, style)(x)
     f, c = encoder(x, (*config.style_layers, *config.content_layers)), encoder(content, config.content_layers)
     s = encoder(style, config.style_layers)
@@ -70,7 +70,8 @@ def test_the_loss_falls_and_the_best_picture_comes_back(encoder, pair, optimizer
     trace, pictures = [], []
 
     def note(step, parts, picture):
-        assert step == len(trace) + 1 and relative(parts["total"], parts["content"] + parts["style"] + parts["tv"]) < 1e-5
+        assert step == len(trace) + 1 and relative(parts["total"], sum(v for k, v in parts.items() if k != "total")) < 1e-5
+        assert list(parts) == ["total", "content", "style", "match", "tv"]
         trace.append(parts["total"])
         pictures.append((picture, picture.clone()))  # as it was when its losses were told
 
@@ -350,3 +351,60 @@ def test_a_loss_that_is_not_finite_is_said_at_its_evaluation(optimizer: str):
             gatys.stylize(content, style, config=config, encoder=Breaking(3))
     else:
         assert gatys.stylize(content, style, config=config, encoder=Breaking(3)).isfinite().all()
+
+
+MATCHING = GatysConfig.default(match_weight=3.0, match_positions=10_000)  # all positions there are
+
+
+def test_places_are_matched_by_the_formula(encoder, pair):
+    content, style = pair
+    x = torch.rand_like(content)
+    part = Objective(MATCHING, encoder, content, style)(x)["match"]
+    found, wanted = encoder(x, MATCHING.match_layers), encoder(style, MATCHING.match_layers)
+    by_hand = sum(3 * losses.relaxed_emd(found[k].flatten(2), wanted[k].flatten(2)) for k in MATCHING.match_layers)
+    assert relative(part, by_hand) < 1e-5
+    some = replace(MATCHING, match_positions=100)
+    before = torch.get_rng_state()
+    again = [float(Objective(some, encoder, content, style)(x)["match"]) for _ in range(2)]
+    assert again[0] == again[1] != float(part) and torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_weight_of_0_matches_nothing_and_asks_for_no_layer(pair):
+    asked = []
+
+    class Watched(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.vgg = nst.VGG19.load("lite")
+
+        def forward(self, picture, layers):
+            asked.append(set(layers))
+            return self.vgg(picture, layers)
+
+    config = GatysConfig(content_layers=("relu2_1",), style_layers=("relu1_1",))
+    parts = Objective(config, Watched(), *pair)(pair[0])
+    assert "match" not in parts and set().union(*asked) == {"relu1_1", "relu2_1"}
+
+
+def test_matched_places_of_several_styles_by_weight_and_by_mask(encoder):
+    content, styles = torch.rand(1, 3, 64, 64), [torch.rand(1, 3, 64, 64) ** k for k in (1, 4)]
+    x = torch.rand_like(content)
+
+    def match(weights=None, masks=None, config=MATCHING):
+        return float(Objective(config, encoder, content, gatys.StyleMix.of(content, styles, weights, masks))(x)["match"])
+
+    alone = [float(Objective(MATCHING, encoder, content, style)(x)["match"]) for style in styles]
+    assert match([1.0, 0.0]) == alone[0] and match([0.0, 1.0]) == alone[1]
+    both = float(Objective(replace(MATCHING, match_positions=10), encoder, content, styles[0])(x)["match"])
+    assert match([1.0, 1.0]) not in (*alone, both)
+    full, none = torch.ones(1, 1, 64, 64), torch.zeros(1, 1, 64, 64)
+    assert match(masks=[full, none]) == pytest.approx(alone[0], rel=0.01)  # drawn again and again: nearly all positions
+    half = full.clone()
+    half[..., :32] = 0
+    objective = Objective(MATCHING, encoder, content, gatys.StyleMix.of(content, styles, masks=[half, full - half]))
+    picture = x.clone().requires_grad_()
+    found = encoder(picture, ["relu3_1"])["relu3_1"]
+    (where, places), (other, _) = objective.matches["relu3_1"]
+    assert places.shape[1:] == (256, 256) and int((where % 16).min()) >= 8 and int((other % 16).max()) < 8
+    gradient = torch.autograd.grad(losses.relaxed_emd(losses.places(found, where), places), found)[0]
+    assert float(gradient[..., :8].abs().max()) == 0 < float(gradient[..., 8:].abs().max())

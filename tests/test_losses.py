@@ -7,10 +7,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from oracles import article_gram, relative
+from scipy.optimize import linear_sum_assignment
 
 import nst
 from nst import losses
-from nst.losses import content_loss, gram_matrix, style_loss, total_variation
+from nst.losses import content_loss, gram_matrix, places, positions, relaxed_emd, style_loss, total_variation
 
 
 def test_gram_matrix_by_hand():
@@ -222,6 +223,7 @@ EMPTY = "{0}_layers is empty: expected at least one layer; {0}_weight=0 leaves t
 
 
 @pytest.mark.parametrize(("changes", "said"), [
+    ({"match_layers": ()}, EMPTY.format("match")),
     ({"style_layers": ()}, EMPTY.format("style")), ({"content_layers": ()}, EMPTY.format("content")),
     ({"style_layer_weights": (1.0,)}, "style_layer_weights: expected one weight for each of the 5 layers, got 1"),
     ({"style_layer_weights": (1.0, 1.0, 1.0, -2, 1.0)}, "style_layer_weights[3]=-2: expected a number of at least 0"),
@@ -231,3 +233,137 @@ def test_layers_that_make_no_loss(changes, said):
         with pytest.raises(ValueError) as raised:
             recipe(**changes)
         assert str(raised.value) == said
+
+
+def test_float16_adds_up_in_float32():
+    """Entries of at most 8 on 64 x 64 positions: the sum itself is beyond 65504."""
+    f = (8 * torch.rand(1, 5, 64, 64)).half().requires_grad_()
+    exact = f.detach().double().requires_grad_()
+    for divide_by in ("chw", "hw", "none"):
+        gram, wanted = gram_matrix(f, divide_by), gram_matrix(exact, divide_by)
+        assert gram.dtype == torch.float32 and relative(gram.double(), wanted) < 1e-5
+    (ours,) = torch.autograd.grad(gram_matrix(f).sum(), f)
+    (theirs,) = torch.autograd.grad(gram_matrix(exact).sum(), exact)
+    assert relative(ours.double(), theirs) < 2e-3
+    loud = torch.tensor([0.0, 400.0]).view(1, 1, 1, 2).half()
+    assert float(content_loss(loud, loud * 0, "mean")) == pytest.approx(80_000, rel=1e-3)
+    assert float(content_loss(loud, loud.flip(-1))) == pytest.approx(4, rel=1e-3)  # 400^2 over a variance of 200^2
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_callers_autocast_does_not_reach_gram_matrices(dtype):
+    f = 8 * torch.rand(1, 5, 64, 64)
+    with torch.autocast("cpu", dtype):
+        assert torch.equal(gram_matrix(f, "none"), gram_matrix(f, "none")) and gram_matrix(f).dtype == torch.float32
+        inside = gram_matrix(f, "none")
+    assert torch.equal(inside, gram_matrix(f, "none"))
+
+
+def test_gram_matrix_goes_through_torchs_transforms():
+    """grad, vmap, jvp and jacobians, against the same function written with einsum."""
+    from torch.func import grad, jacrev, jvp, vmap
+
+    def plain(x):
+        return torch.einsum("bchw,bdhw->bcd", x, x) / (x.shape[1] * x.shape[2] * x.shape[3])
+
+    x, change = torch.randn(2, 3, 4, 5, dtype=torch.float64), torch.randn(2, 3, 4, 5, dtype=torch.float64)
+    close = torch.testing.assert_close
+    close(grad(lambda x: gram_matrix(x).square().sum())(x), grad(lambda x: plain(x).square().sum())(x))
+    close(vmap(gram_matrix)(torch.stack([x, change])), torch.stack([plain(x), plain(change)]))
+    along = jvp(plain, (x,), (change,))[1]
+    close(jvp(gram_matrix, (x,), (change,))[1], along)
+    close(jacrev(gram_matrix)(x), jacrev(plain)(x))
+    with torch.autograd.forward_ad.dual_level():
+        dual = torch.autograd.forward_ad.make_dual(x, change)
+        close(torch.autograd.forward_ad.unpack_dual(gram_matrix(dual)).tangent, along)
+
+
+@pytest.mark.parametrize(("changes", "said"), [
+    ({"style_layers": "relu1_1"}, "style_layers='relu1_1': expected several names, or a tuple of one"),
+    ({"content_layers": "relu4_2"}, "content_layers='relu4_2': expected several names, or a tuple of one"),
+    ({"style_layer_weights": 0.2}, "style_layer_weights=0.2: expected one weight for each of the 5 layers"),
+])  # fmt: skip
+def test_one_layer_that_is_not_a_tuple(changes, said):
+    for recipe in (nst.GatysConfig.default, nst.training.perceptual.PerceptualConfig.default):
+        with pytest.raises(ValueError) as raised:
+            recipe(**changes)
+        assert str(raised.value) == said
+
+
+def by_hand(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:
+    """The distances (N, M) of two clouds (C, N) and (C, M), and their relaxed earth mover's distance."""
+    centre = y.mean(1, keepdims=True)
+    x, y = ((p - centre) / np.linalg.norm(p - centre, axis=0) for p in (x, y))
+    d = np.array([[1 - sum(a * b) for b in y.T] for a in x.T])
+    return d, max(d.min(1).mean(), d.min(0).mean())
+
+
+def test_relaxed_emd_by_its_formula_and_below_the_exact_one():
+    """No assignment of one cloud's points to the other's costs less: scipy finds the cheapest."""
+    for n, m in ((7, 7), (9, 4), (3, 8)):
+        x, y = torch.randn(1, 5, n, dtype=torch.float64), torch.randn(1, 5, m, dtype=torch.float64)
+        d, expected = by_hand(x[0].numpy(), y[0].numpy())
+        assert float(relaxed_emd(x, y)) == pytest.approx(expected, rel=1e-9)
+        if n == m:
+            assert expected <= d[linear_sum_assignment(d)].mean() + 1e-12
+
+
+def test_relaxed_emd_sees_what_is_missing_on_either_side():
+    y = torch.randn(1, 5, 6)
+    assert float(relaxed_emd(y[..., torch.randperm(6)], y)) == pytest.approx(0, abs=1e-6)
+    assert float(relaxed_emd(torch.cat([y, y[..., :2]], 2), y)) == pytest.approx(0, abs=1e-6)  # how often does not count
+    assert float(relaxed_emd(y[..., :3], y)) > 0.05  # half of the style is not used
+    assert float(relaxed_emd(torch.cat([y, -y], 2), y)) > 0.05  # half of the picture is nothing of the style's
+    assert float(relaxed_emd(2 * (y - y.mean(2, keepdim=True)) + y.mean(2, keepdim=True), y)) == pytest.approx(0, abs=1e-6)
+
+
+def test_relaxed_emd_of_a_batch_its_gradient_and_bfloat16():
+    x, y = torch.randn(3, 4, 6, dtype=torch.float64, requires_grad=True), torch.randn(3, 4, 5, dtype=torch.float64)
+    for style in (y, y[:1]):
+        singles = [relaxed_emd(x[i : i + 1], style[i % len(style)][None]) for i in range(3)]
+        torch.testing.assert_close(relaxed_emd(x, style), sum(singles) / 3)
+        assert torch.autograd.gradcheck(lambda x, style=style: relaxed_emd(x, style), x)
+    exact, short = relaxed_emd(x, y), relaxed_emd(x.bfloat16(), y.bfloat16())
+    assert short.dtype == torch.float32 and abs(short.item() - exact.item()) < 0.01
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(relaxed_emd(x.float(), y.float()), exact.float(), rtol=1e-5, atol=1e-5)
+
+
+def test_relaxed_emd_of_flat_clouds_is_finite():
+    flat, cloud = torch.ones(1, 4, 5, requires_grad=True), torch.rand(1, 4, 6)
+    for x, y in ((flat, cloud), (flat, flat.detach()), (cloud.requires_grad_(), flat.detach()), (flat, flat.detach()[..., :1])):
+        loss = relaxed_emd(x, y)
+        assert torch.isfinite(loss) and torch.autograd.grad(loss, x)[0].abs().max() < 1e7
+    for x, y, said in ((torch.rand(4, 5), cloud, "places: expected the shape"),
+                       (flat, torch.rand(1, 3, 5), "style_places: expected"),
+                       (flat, torch.rand(1, 4, 0), "style_places: expected the shape (B, 4, N), got (1, 4, 0)")):  # fmt: skip
+        with pytest.raises(ValueError) as raised:
+            relaxed_emd(x, y)
+        assert str(raised.value).startswith(said)
+
+
+def test_positions_are_drawn_by_seed_and_by_mask():
+    features, before = torch.rand(2, 3, 8, 9), torch.get_rng_state()
+    drawn = [positions(features, 20, seed) for seed in (0, 0, 1)]
+    assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2])
+    assert len(set(drawn[0].tolist())) == 20 and len(positions(features, 1000)) == 72
+    mask = torch.zeros(1, 1, 8, 9)
+    mask[..., :4, :], mask[..., 7, 8] = 1, 3
+    often = positions(features, 30_000, mask=mask).bincount(minlength=72) / 30_000 * mask.sum()
+    assert torch.equal(often == 0, mask.flatten() == 0)
+    torch.testing.assert_close(often, mask.flatten(), atol=0.2, rtol=0)
+    assert torch.equal(torch.get_rng_state(), before)  # and nothing else is drawn otherwise
+    where = drawn[0]
+    assert torch.equal(places(features, where)[1, 2], features[1, 2].flatten()[where])
+    last = places(features.contiguous(memory_format=torch.channels_last), where)
+    assert torch.equal(last, places(features, where))
+
+
+def test_matches_are_added_over_layers_and_averaged_over_masks():
+    config = nst.GatysConfig(match_weight=2.0, match_layers=("relu1_1", "relu2_1"))
+    found = {k: torch.rand(1, 3, 4, 5) for k in config.match_layers}
+    counts = {"relu1_1": 1, "relu2_1": 2}
+    pairs = {k: [(torch.randperm(20)[:9], torch.rand(1, 3, 7)) for _ in range(count)] for k, count in counts.items()}
+    each = {k: [relaxed_emd(found[k].flatten(2)[..., w], y) for w, y in both] for k, both in pairs.items()}
+    expected = 2 * (each["relu1_1"][0] + (each["relu2_1"][0] + each["relu2_1"][1]) / 2)
+    torch.testing.assert_close(losses.match(config, found, pairs), expected)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import inspect
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 import nst
 from nst import adain, assets, gatys, transformer_net, wct
@@ -32,7 +36,7 @@ def by_hand(method: str, content: torch.Tensor, name: str) -> torch.Tensor:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_painter_is_its_method(method: str, content: torch.Tensor):
-    given = {"gatys": {"style_weight": 20.0, "evaluations": 2}, "fast": {}}.get(method, {"amount": 0.5})
+    given = {"gatys": {"style_weight": 20.0, "evaluations": 2}, "fast": {}}.get(method, {"alpha": 0.5})
     paint = painter([SHIPPED[0]], method, size=64, **given)
     assert torch.allclose(paint(content), by_hand(method, content, SHIPPED[0]), atol=1e-5)
 
@@ -46,23 +50,66 @@ def test_masks_and_colours_reach_the_method(content: torch.Tensor):
     )
 
 
+@pytest.mark.parametrize("method", [None, *METHODS])
+def test_one_function_takes_names_files_and_tensors(method: str | None, content: torch.Tensor, tmp_path: Path, capsys):
+    given = {"evaluations": 2} if method == "gatys" else {}
+    nst.save_image(content, tmp_path / "photo.png")
+    by_tensor = nst.stylize(nst.load_image(tmp_path / "photo.png"), SHIPPED[0], method, **given)
+    assert torch.equal(nst.stylize(tmp_path / "photo.png", SHIPPED[0], method, **given), by_tensor)
+    small = nst.stylize("chelsea", SHIPPED[0], method, size=32, **given)
+    assert small.shape[-2:] == assets.picture("chelsea", 32).shape[-2:] and by_tensor.shape == content.shape
+    assert capsys.readouterr().out == ("nst.stylize: fast, a network is trained for it\n" * 3 if method is None else "")
+
+
+def test_one_function_takes_networks_masks_and_weights(content: torch.Tensor, capsys):
+    net, style = nst.TransformerNet(width=2), torch.rand(1, 3, 40, 40)
+    assert torch.allclose(nst.stylize(content, net), net.stylize(content), atol=1e-6)
+    mask = torch.ones(1, 1, *content.shape[-2:])
+    assert torch.allclose(nst.stylize(content, [net, net], masks=[mask, 0 * mask]), net.stylize(content), atol=1e-6)
+    mixed = nst.stylize(content, [style, style], style_weights=[1, 2], alpha=0.5)
+    assert torch.allclose(mixed, adain.stylize(content, style, alpha=0.5), atol=1e-4)
+    steps = []
+    nst.stylize(content, style, "gatys", evaluations=2, callback=lambda step, *_: steps.append(step))
+    assert steps and steps[0] == 1
+    with pytest.raises(ValueError, match="callback: wct has none"):
+        nst.stylize(content, style, "wct", callback=print)
+    with pytest.raises(TypeError, match="style: expected a picture, its name or its file, got int"):
+        nst.stylize(content, 3)
+    with pytest.raises(TypeError, match="style: fast wants a trained network"):
+        nst.stylize(content, style, "fast")
+
+
+@pytest.mark.parametrize("method", ["adain", "wct"])
+def test_a_painter_reads_its_styles_once(method: str, monkeypatch: pytest.MonkeyPatch):
+    seen, forward = [], nst.VGG19.forward
+    monkeypatch.setattr(nst.VGG19, "forward", lambda self, x, layers: seen.append(x.shape[-1]) or forward(self, x, layers))
+    paint, contents = painter([SHIPPED[0]], method, size=96), [torch.rand(1, 3, 40, 40) for _ in range(3)]
+    made = [paint(content) for content in contents]
+    assert len([side for side in seen if side != 48]) == 1  # 40 pixels are padded to 48
+    one = {"adain": adain, "wct": wct}[method].stylize(contents[2], style_picture(SHIPPED[0], 96))
+    assert torch.equal(made[2], one)
+
+
 def test_large_pictures_are_tiled(content: torch.Tensor):
     large, style = torch.nn.functional.interpolate(content, size=(96, 112)), assets.picture(SHIPPED[0], 64)
     tiled = painter([SHIPPED[0]], "wct", size=64, tile=64)
-    assert tiled.keywords["tile"] == 64 and painter([SHIPPED[0]], "wct").keywords["tile"] is None  # on its own accord
+    assert tiled.paint.keywords["tile"] == 64 and "tile" not in painter([SHIPPED[0]], "wct").paint.keywords  # on its own accord
     torch.testing.assert_close(tiled(large), wct.stylize(large, style), atol=1 / 255, rtol=0)
 
 
 @pytest.mark.parametrize("method", ["adain", "wct"])
 def test_a_style_picture_does_not_grow_with_the_content(method: str):
     """It is encoded in one piece: at 2304 px that took more memory than the picture."""
-    assert min(painter([SHIPPED[0]], method, size=2304).keywords["style"][0].shape[-2:]) == LARGEST_STYLE
+    assert min(painter([SHIPPED[0]], method, size=2304).paint.keywords["style"].pictures[0].shape[-2:]) == LARGEST_STYLE
 
 
 def test_the_method_follows_the_style(tmp_path: Path):
-    assert method_for([SHIPPED[0]]) == "fast" == method_for([SHIPPED[0], str(tmp_path / "net.safetensors")])
+    assert method_for([SHIPPED[0]]) == "fast" == method_for([SHIPPED[0], str(tmp_path / "net.safetensors")], masked=True)
+    assert method_for(SHIPPED[:2]) == "adain"  # one network cannot mix them
+    assert method_for([nst.TransformerNet(width=2)]) == "fast" and method_for([torch.rand(1, 3, 8, 8)]) == "adain"
     assert method_for([str(tmp_path / "picture.jpg")]) == "adain" == method_for(["starry_night"])
-    assert method_for([SHIPPED[0], "a.png"]) == "adain"  # one method for both
+    assert method_for([SHIPPED[0], "a.png"], masked=True) == "adain"  # one method for both
+    assert method_for(SHIPPED[:2], masked=True) == "fast" == method_for(SHIPPED[:1], masked=True)
 
 
 def test_a_network_of_ones_own_and_a_picture_file(tmp_path: Path, content: torch.Tensor):
@@ -79,9 +126,15 @@ def test_a_network_of_ones_own_and_a_picture_file(tmp_path: Path, content: torch
     ({"styles": ["a.jpg"], "method": "fast"}, "a.jpg: is not a network's file"),
     ({"styles": ["a.safetensors"], "method": "adain"}, "a.safetensors: is a trained network's file"),
     ({"styles": ["rose_window"], "method": "pastel"}, "method='pastel': expected one of gatys, fast, adain, wct"),
-    ({"styles": ["rose_window"], "method": "gatys", "amount": 0.5}, "gatys has no alpha"),
-    ({"styles": ["rose_window"], "method": "gatys", "tile": 512}, "tile=512: gatys searches the whole picture at once"),
-    ({"styles": ["rose_window"], "method": "wct", "style_weight": 5.0}, "wct has none; gatys has"),
+    ({"styles": ["rose_window"], "method": "gatys", "alpha": 0.0}, "alpha=0.0: gatys has no such option; fast, adain, wct has"),
+    ({"styles": ["rose_window"], "method": "gatys", "tile": 512}, "tile=512: gatys has no such option; adain, wct has"),
+    ({"styles": ["rose_window"], "method": "wct", "style_weight": 5.0}, "style_weight=5.0: wct has no such option; gatys has"),
+    ({"styles": ["rose_window"], "method": "fast", "colour": True}, "colour=True: fast has no such option; expected alpha, brush"),
+    ({"styles": []}, "styles: expected at least one name or file"),
+    ({"styles": ["rose_window"], "size": 0}, "size=0: expected a whole number of at least 1"),
+    ({"styles": ["rose_window"], "size": -5}, "size=-5: expected a whole number"),
+    ({"styles": ["https://example.org/a.jpg"]}, "https://example.org/a.jpg: is an internet address"),
+    ({"styles": ["https://example.org/a"]}, "https://example.org/a: is an internet address"),
 ])  # fmt: skip
 def test_what_makes_no_sense_is_said(arguments: dict, message: str):
     with pytest.raises(ValueError, match=message):
@@ -99,12 +152,59 @@ def test_working_size(method: str):
 @pytest.mark.parametrize("method", [nst.gatys, nst.transformer_net, nst.adain, nst.wct], ids=lambda module: module.__name__)
 def test_all_methods_take_their_options_by_keyword_and_in_one_order(method):
     parameters = inspect.signature(method.stylize).parameters
-    order = ["content", "style", "alpha", "strength", "style_weights", "masks", "preserve_color", "palette", "levels", "transform",
-             "tile", "config", "start", "callback", "encoder", "decoder", "decoders"]  # fmt: skip
+    order = ["content", "style", "alpha", "strength", "brush", "style_weights", "masks", "preserve_color", "palette", "levels",
+             "transform", "tile", "config", "start", "callback", "encoder", "decoder", "decoders"]  # fmt: skip
     assert list(parameters) == [name for name in order if name in parameters]
     assert {"style_weights", "masks", "preserve_color"} <= set(parameters)
     positional = [name for name, p in parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
     assert positional == ["content", "style"]
+
+
+def test_one_style_needs_no_list(content: torch.Tensor):
+    assert torch.equal(painter(SHIPPED[0])(content), painter([SHIPPED[0]])(content))
+
+
+def test_a_style_of_the_wrong_kind_says_so(content: torch.Tensor):
+    picture = torch.rand(1, 3, 8, 8)
+    for style in (picture, [picture], 3, [None]):
+        with pytest.raises(TypeError, match="^style: expected a shipped style's name, a network's file or a TransformerNet, got"):
+            transformer_net.stylize(content, style)
+    with pytest.raises(ValueError, match="^style: .*got an empty list"):
+        transformer_net.stylize(content, [])
+    with pytest.raises(TypeError, match="^style: expected a name or a file, got int"):
+        style_picture(3)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_values_far_outside_are_refused_by_every_method(method: str, content: torch.Tensor):
+    """x * 255, as OpenCV and torchvision.io hand it out, came back white."""
+    stylize = {"gatys": gatys, "fast": transformer_net, "adain": adain, "wct": wct}[method].stylize
+    style = SHIPPED[0] if method == "fast" else content
+    for far in (content * 255, content * 5 - 2.5):
+        with pytest.raises(ValueError, match="^content: holds values from .* divide by 255"):
+            stylize(far, style)
+    if method != "fast":
+        with pytest.raises(ValueError, match="^style: holds values from .* divide by 255"):
+            stylize(content, style * 255)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_takes_pillows_pictures_and_numpys(method: str, content: torch.Tensor):
+    module = {"gatys": gatys, "fast": transformer_net, "adain": adain, "wct": wct}[method]
+    given = {"config": nst.GatysConfig.default(evaluations=1, scales=1)} if method == "gatys" else {}
+    pixels = (content[0].permute(1, 2, 0) * 255).round().byte().numpy()
+    exact = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None] / 255
+    wanted = module.stylize(exact, SHIPPED[0] if method == "fast" else exact, **given)
+    for picture in (pixels, Image.fromarray(pixels)):
+        torch.testing.assert_close(module.stylize(picture, SHIPPED[0] if method == "fast" else picture, **given), wanted)
+        if method == "fast":
+            torch.testing.assert_close(nst.load_style(SHIPPED[0]).stylize(picture), wanted)
+
+
+@pytest.mark.parametrize("size", [0, -5, 2.5])
+def test_a_senseless_working_size(size: float):
+    with pytest.raises(ValueError, match="size="):
+        working_size(torch.rand(1, 3, 40, 50), "fast", size)
 
 
 # --- sheets -----------------------------------------------------------------------------------------------------------------------
@@ -126,12 +226,23 @@ def test_a_sheet_holds_each_picture_where_it_belongs_and_its_caption():
     )
 
 
+@pytest.mark.parametrize(("count", "columns"), [(1, 1), (4, 4), (5, 3), (6, 3), (7, 3), (10, 4)])
+def test_a_sheet_has_about_as_many_rows_as_columns(count: int, columns: int):
+    page = sheet({str(k): torch.zeros(1, 3, 8, 8) for k in range(count)}, height=8)
+    rows = -(-count // columns)
+    step = 8 + CAPTION + GAP
+    assert page.shape[-2:] == (2 * MARGIN + rows * step - GAP, 2 * MARGIN + columns * 8 + (columns - 1) * GAP)
+
+
 def test_a_quiet_sheet_has_no_captions():
     assert sheet({"a": torch.zeros(1, 3, 8, 8)}, height=8, quiet=True).shape == (1, 3, 2 * MARGIN + 8, 2 * MARGIN + 8)
     dense = sheet({"a": torch.zeros(1, 3, 8, 8)}, height=16, density=2)
     assert dense.shape == (1, 3, 2 * (2 * MARGIN + 8 + CAPTION), 2 * (2 * MARGIN + 8))
     with pytest.raises(ValueError, match="pictures: expected at least one"):
         sheet({})
+    for wrong in ({"height": 0}, {"height": -8}, {"columns": 0}, {"columns": -1}, {"density": 0}):
+        with pytest.raises(ValueError, match=f"{next(iter(wrong))}="):
+            sheet({"a": torch.zeros(1, 3, 8, 8)}, **wrong)
     with pytest.raises(ValueError, match="wrong: expected the shape"):
         sheet({"wrong": torch.zeros(1, 4, 8, 8)})
 
@@ -139,3 +250,81 @@ def test_a_quiet_sheet_has_no_captions():
 def test_to_image_rounds_and_clips():
     picture = torch.tensor([-1.0, 0.5, 2.0]).reshape(1, 3, 1, 1)
     assert to_image(picture).getpixel((0, 0)) == (0, 128, 255)
+
+
+def test_a_batch_is_no_picture_of_a_sheet():
+    """The first would stand for all of them."""
+    batch = torch.stack([torch.zeros(3, 8, 8), torch.ones(3, 8, 8)])
+    with pytest.raises(ValueError, match="^picture: expected one picture .* a batch of 2"):
+        to_image(batch)
+    with pytest.raises(ValueError, match="^both: expected one picture .* a batch of 2"):
+        sheet({"both": batch})
+
+
+# --- the caller's settings of torch -----------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def doubles():
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+@contextlib.contextmanager
+def no_gradients():
+    torch.set_grad_enabled(False)  # at the top of a script, as most demos have it
+    try:
+        yield
+    finally:
+        torch.set_grad_enabled(True)
+
+
+SETTINGS = {"no_grad": torch.no_grad, "inference": torch.inference_mode, "disabled": no_gradients, "float64": doubles,
+            "float16": lambda: torch.autocast("cpu", torch.float16), "bfloat16": lambda: torch.autocast("cpu", torch.bfloat16)}  # fmt: skip
+X, S = (torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(3)) for size in ((64, 96), (80, 64)))
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("method", ["gatys", "adain", "wct", "noise", "masked", "article"])
+def test_a_picture_does_not_depend_on_the_callers_settings(method: str, setting: str):
+    def paint() -> torch.Tensor:
+        encoder = nst.VGG19.load("lite")
+        if method in ("adain", "wct"):
+            return getattr(nst, method).stylize(X, S, encoder=encoder)
+        config = nst.GatysConfig.article(evaluations=3) if method == "article" else nst.GatysConfig(evaluations=3)
+        config = replace(config, start="noise") if method == "noise" else config
+        masks = [torch.full((1, 1, 64, 96), 0.7)] if method == "masked" else None
+        torch.manual_seed(0)
+        return nst.gatys.stylize(X.clone(), S.clone(), config=config, encoder=encoder, masks=masks)  # clones: inference tensors
+
+    wanted = paint()
+    with SETTINGS[setting]():
+        painted = paint()
+    assert painted.dtype == torch.float32 and not painted.requires_grad
+    torch.testing.assert_close(painted.clone(), wanted, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("tile", [None, 48])
+@pytest.mark.parametrize(("dtype", "away"), [(torch.float16, 0.01), (torch.bfloat16, 0.05), (torch.float64, 1e-3)])
+def test_networks_in_other_precisions(dtype: torch.dtype, away: float, tile: int | None):
+    """Half precision is what who has a GPU tries first."""
+    encoder, decoder = nst.VGG19.load("lite"), nst.decoders.Decoder.load("adain")
+    content, style = nst.assets.picture("chelsea", 64)[..., :80], nst.assets.picture("rose_window", 40)
+    wanted = nst.adain.stylize(content, style, encoder=encoder, decoder=decoder, tile=tile)
+    other = {"encoder": copy.deepcopy(encoder).to(dtype), "decoder": copy.deepcopy(decoder).to(dtype)}
+    painted = nst.adain.stylize(content, style, tile=tile, **other)
+    assert painted.dtype == torch.float32 and float((painted - wanted).abs().mean()) < away
+    levels = (2,)
+    decoders = {k: nst.decoders.Decoder.load(f"relu{k}_1") for k in levels}
+    wanted = nst.wct.stylize(content, style, levels=levels, encoder=encoder, decoders=decoders, tile=tile)
+    half = {k: copy.deepcopy(d).to(dtype) for k, d in decoders.items()}
+    painted = nst.wct.stylize(content, style, levels=levels, encoder=other["encoder"], decoders=half, tile=tile)
+    assert painted.dtype == torch.float32 and float((painted - wanted).abs().mean()) < 3 * away
+    if tile is None:
+        config = nst.GatysConfig(evaluations=2, content_layers=("relu2_1",), style_layers=("relu1_1", "relu2_1"))
+        painted = nst.gatys.stylize(content, style, config=config, encoder=other["encoder"])
+        assert painted.dtype == torch.float32 and painted.isfinite().all() and not torch.equal(painted, content)

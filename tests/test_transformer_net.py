@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import nst
-from nst import losses
+from nst import losses, methods
 from nst.transformer_net import ConvBlock, TransformerNet, load_style, shipped_styles, stylize
 
 SHIPPED = shipped_styles()
@@ -304,6 +305,33 @@ def test_each_style_in_its_mask():
     torch.testing.assert_close(stylize(content, nets[0]), nets[0].stylize(content))
 
 
+@pytest.mark.parametrize("name", SHIPPED)
+def test_no_frame(name: str):
+    """How the colour of the four outermost pixels differs from the eight beside them, over all sides of six photographs."""
+
+    def step(pictures: list[torch.Tensor]) -> float:
+        sides = [y for x in pictures for y in (x, x.flip(-2), x.mT, x.mT.flip(-2))]
+        steps = [y[..., :4, 16:-16].mean((-2, -1)) - y[..., 4:12, 16:-16].mean((-2, -1)) for y in sides]
+        return float(torch.stack(steps).mean(0).abs().max())  # of the colour that differs most
+
+    whole = [nst.assets.picture(name, 192) for name in ("astronaut", "chelsea", "coffee", "rocket", "hubble")]
+    photos = [*whole, nst.assets.picture("chelsea")[..., 20:212, 100:320]]
+    net = load_style(name)
+    assert step([net.stylize(photo) for photo in photos]) < step(photos) + 0.03
+
+
+@pytest.mark.parametrize("size", [(5, 5), (6, 40), (16, 17), (13, 30)])
+def test_small_pictures_are_reflected_as_far_as_they_go(size: tuple[int, int]):
+    net = TransformerNet(4).eval()
+    picture = torch.rand(1, 3, *size)
+    made = net.stylize(picture)
+    down, right = (min(12, (n - 1) // 4 * 4) for n in size)
+    wide = F.pad(picture, (right, right, down, down), mode="reflect")
+    with torch.no_grad():
+        expected = net(wide)[..., down : down + size[0], right : right + size[1]].clamp(0, 1)
+    torch.testing.assert_close(made, expected, atol=1e-4, rtol=0)
+
+
 def test_luminance_only():
     content, net = torch.rand(1, 3, 20, 24), TransformerNet(2).eval()
     torch.testing.assert_close(stylize(content, net, preserve_color=True), nst.colour.keep_color(net.stylize(content), content))
@@ -323,3 +351,232 @@ def test_what_a_trained_network_cannot_do(arguments: dict, said: str):
         stylize(torch.rand(1, 3, 20, 24), TransformerNet(2), **arguments)
     with pytest.raises(ValueError, match="2 styles need a mask each"):
         stylize(torch.rand(1, 3, 20, 24), [TransformerNet(2)] * 2)
+
+
+# --- others' checkpoints ----------------------------------------------------------------------------------------------------------
+
+MEAN, STD = (torch.tensor(numbers).view(3, 1, 1) for numbers in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+
+
+def test_a_network_of_normalised_pictures_is_painted_in_their_units(article: ArticleNet, tmp_path: Path):
+    """eriklindernoren's code: net((x - mean) / std) std + mean."""
+    torch.save(article.state_dict(), tmp_path / "erik.pth")
+    x = torch.rand(2, 3, 40, 48)
+    wanted = article((x - MEAN) / STD) * STD + MEAN
+    net = load_style(tmp_path / "erik.pth", normalized=True).cpu()
+    torch.testing.assert_close(net(x), wanted, rtol=1e-4, atol=1e-4)
+    net.save(tmp_path / "kept.safetensors")
+    for again in (load_style(tmp_path / "kept.safetensors"), load_style(tmp_path / "kept.safetensors", normalized=True)):
+        torch.testing.assert_close(again.cpu()(x), wanted, rtol=1e-4, atol=1e-4)  # taken in once, whoever asks
+    assert again.metadata["normalized"] is True
+    torch.testing.assert_close(load_style(tmp_path / "erik.pth").cpu()(x), article(x))
+    plain = TransformerNet()
+    plain.load_state_dict(article.state_dict())
+    plain.save(tmp_path / "plain.safetensors")  # somebody's own, saved as a file of ours
+    torch.testing.assert_close(load_style(tmp_path / "plain.safetensors", normalized=True).cpu()(x), wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_mean_grey_in_normalised_units_is_mean_grey(tmp_path: Path):
+    net = TransformerNet()
+    with torch.no_grad():
+        net.model[10].block[1].weight.zero_()
+        net.model[10].block[1].bias.zero_()
+    torch.save(net.state_dict(), tmp_path / "grey.pth")
+    x = torch.rand(1, 3, 24, 32)
+    assert load_style(tmp_path / "grey.pth").stylize(x).abs().max() == 0
+    painted = load_style(tmp_path / "grey.pth", normalized=True).stylize(x)
+    torch.testing.assert_close(painted, MEAN.expand_as(painted).cpu())
+    with pytest.raises(ValueError, match="normalized=True: the shipped night_orchard"):
+        load_style("night_orchard", normalized=True)
+
+
+class ExamplesLayer(nn.Module):
+    def __init__(self, a, b, kernel, stride, upsample=None):
+        super().__init__()
+        self.upsample = upsample
+        self.reflection_pad = nn.ReflectionPad2d(kernel // 2)
+        self.conv2d = nn.Conv2d(a, b, kernel, stride)
+
+    def forward(self, x):
+        if self.upsample:
+            x = F.interpolate(x, mode="nearest", scale_factor=self.upsample)
+        return self.conv2d(self.reflection_pad(x))
+
+
+class ExamplesResidual(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.conv1, self.in1 = ExamplesLayer(n, n, 3, 1), nn.InstanceNorm2d(n, affine=True)
+        self.conv2, self.in2 = ExamplesLayer(n, n, 3, 1), nn.InstanceNorm2d(n, affine=True)
+
+    def forward(self, x):
+        return self.in2(self.conv2(F.relu(self.in1(self.conv1(x))))) + x
+
+
+class ExamplesNet(nn.Module):
+    """pytorch/examples, fast_neural_style, as its README trains it: pictures in 0 … 255 at both ends."""
+
+    def __init__(self, n=4):
+        super().__init__()
+        self.conv1, self.in1 = ExamplesLayer(3, n, 9, 1), nn.InstanceNorm2d(n, affine=True)
+        self.conv2, self.in2 = ExamplesLayer(n, 2 * n, 3, 2), nn.InstanceNorm2d(2 * n, affine=True)
+        self.conv3, self.in3 = ExamplesLayer(2 * n, 4 * n, 3, 2), nn.InstanceNorm2d(4 * n, affine=True)
+        for k in range(1, 6):
+            self.add_module(f"res{k}", ExamplesResidual(4 * n))
+        self.deconv1, self.in4 = ExamplesLayer(4 * n, 2 * n, 3, 1, 2), nn.InstanceNorm2d(2 * n, affine=True)
+        self.deconv2, self.in5 = ExamplesLayer(2 * n, n, 3, 1, 2), nn.InstanceNorm2d(n, affine=True)
+        self.deconv3 = ExamplesLayer(n, 3, 9, 1)
+
+    def forward(self, x):
+        for k in (1, 2, 3):
+            x = F.relu(getattr(self, f"in{k}")(getattr(self, f"conv{k}")(x)))
+        for k in range(1, 6):
+            x = getattr(self, f"res{k}")(x)
+        x = F.relu(self.in4(self.deconv1(x)))
+        return self.deconv3(F.relu(self.in5(self.deconv2(x))))
+
+
+@pytest.mark.parametrize("old", [False, True])
+@pytest.mark.parametrize("wrapped", [lambda s: s, lambda s: {"model": {f"module.{k}": v for k, v in s.items()}, "epoch": 1}])
+def test_pytorch_examples_own_checkpoints_are_translated(tmp_path: Path, old: bool, wrapped):
+    torch.manual_seed(2)
+    net = ExamplesNet().eval().requires_grad_(False)
+    for part in net.modules():
+        if isinstance(part, nn.InstanceNorm2d):
+            nn.init.uniform_(part.weight, 0.5, 2), nn.init.uniform_(part.bias, -1, 1)
+    state = dict(net.state_dict())
+    if old:  # as torch stored instance norms in 2017, and never used it
+        for name in [k for k in state if ".in" in f".{k}" and k.endswith("bias")]:
+            for statistic in ("running_mean", "running_var"):
+                state[name.replace("bias", statistic)] = torch.rand(len(state[name]))
+    torch.save(wrapped(state), tmp_path / "mosaic.model")
+    x, loaded = torch.rand(1, 3, 40, 52), load_style(tmp_path / "mosaic.model").cpu()
+    torch.testing.assert_close(loaded(x), net(255 * x) / 255, rtol=1e-4, atol=1e-4)
+    assert loaded.norm == "instance" and loaded.width == 4
+    loaded.save(tmp_path / "mine.safetensors")
+    torch.testing.assert_close(load_style(tmp_path / "mine.safetensors").cpu()(x), net(255 * x) / 255, rtol=1e-4, atol=1e-4)
+
+
+def test_names_that_agree_and_shapes_that_do_not(tmp_path: Path):
+    net = ExamplesNet()
+    net.res5.conv2 = ExamplesLayer(16, 16, 5, 1)
+    torch.save(net.state_dict(), tmp_path / "other.pth")
+    with pytest.raises(ValueError, match=r"other.pth: is not a TransformerNet of width 4: model.7.block.1.block.1.weight has the shape"):
+        load_style(tmp_path / "other.pth")
+    state = {k: v for k, v in ExamplesNet().state_dict().items() if "deconv3" not in k}
+    torch.save(state, tmp_path / "short.pth")
+    with pytest.raises(ValueError, match=r"short.pth: .*model.10.block.1.weight"):
+        load_style(tmp_path / "short.pth")
+
+
+@pytest.mark.parametrize("upsampling", ["nearest", "transposed"])
+def test_a_batch_norm_network_is_read_as_one(tmp_path: Path, upsampling: str):
+    net = TransformerNet(4, norm="batch", upsampling=upsampling).train()
+    for _ in range(3):
+        net(torch.rand(2, 3, 24, 24))
+    torch.save(net.state_dict(), tmp_path / "b.pth")
+    loaded, x = load_style(tmp_path / "b.pth").cpu(), torch.rand(1, 3, 24, 24)
+    assert (loaded.norm, loaded.upsampling) == ("batch", upsampling)
+    torch.testing.assert_close(loaded.stylize(x), net.eval().stylize(x))
+    assert load_style(tmp_path / "b.pth", norm="instance").norm == "instance"
+    old = {k: v for k, v in net.state_dict().items() if "num_batches" not in k}  # before torch 0.4.1 they counted none
+    torch.save({**old, "model.0.norm.num_batches_tracked": torch.tensor(3)}, tmp_path / "old.pth")
+    with pytest.raises(ValueError, match="old.pth: is not a TransformerNet of width 4: it lacks model.1.norm.num_batches_tracked"):
+        load_style(tmp_path / "old.pth")
+
+
+@pytest.mark.parametrize("name", ["a.model", "A.PTH", "a.pt", "a.ckpt", "a.pth.tar", "a", "a.safetensors"])
+def test_a_checkpoint_is_known_by_its_content(article: ArticleNet, tmp_path: Path, name: str):
+    x = torch.rand(1, 3, 24, 24)
+    torch.save({"state_dict": {f"module.{k}": v for k, v in article.state_dict().items()}, "epoch": 1}, tmp_path / name)
+    torch.testing.assert_close(load_style(tmp_path / name).cpu()(x), article(x))
+    torch.testing.assert_close(load_style(str(tmp_path / name)).cpu()(x), article(x))
+    assert methods.method_for([str(tmp_path / name)]) == "fast"
+    torch.testing.assert_close(methods.painter([str(tmp_path / name)])(x), load_style(tmp_path / name).stylize(x))
+    with pytest.raises(ValueError, match="is a trained network's file"):
+        methods.style_picture(str(tmp_path / name))
+
+
+# --- whoever calls ----------------------------------------------------------------------------------------------------------------
+
+
+def blending_net() -> TransformerNet:
+    net = TransformerNet(4).eval().requires_grad_(False)
+    net.weak = {k: torch.rand_like(v) for k, v in net.named_parameters() if ".norm." in k}
+    return net
+
+
+def test_threads_that_blend_leave_the_network_and_each_others_pictures_alone():
+    net, x = blending_net(), torch.rand(1, 3, 24, 24)
+    before = {k: v.clone() for k, v in net.state_dict().items()}
+    strengths = [k / 40 for k in range(40)]
+    alone = [net.stylize(x, strength=s) for s in strengths]
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(lambda s: net.stylize(x, strength=s), strengths * 3))
+    assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
+    assert all(torch.equal(a, b) for a, b in zip(alone * 3, together, strict=True))
+
+
+def test_each_part_stays_in_the_mode_it_was_in():
+    net = TransformerNet(2, norm="batch").train()
+    net.model[0].norm.eval()
+    before = {name: part.training for name, part in net.named_modules()}
+    for strength in (1, 0.5):
+        net.weak = {"model.0.norm.weight": torch.zeros(2)}
+        net.stylize(torch.rand(1, 3, 24, 24), strength=strength)
+        assert {name: part.training for name, part in net.named_modules()} == before
+
+
+def test_no_part_learns_while_it_paints():
+    """Also where only one of them is in training."""
+    net = TransformerNet(2, norm="batch").eval()
+    net.model[3].train()
+    before, x = {k: v.clone() for k, v in net.state_dict().items()}, torch.rand(1, 3, 24, 24)
+    painted = net.stylize(x)
+    assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items()) and torch.equal(painted, net.eval().stylize(x))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_a_network_paints_in_its_own_precision(dtype: torch.dtype):
+    x = nst.assets.picture("chelsea", 300)
+    net = load_style("night_orchard").cpu()
+    wanted = net.stylize(x, strength=0.7)
+    painted = load_style("night_orchard").cpu().to(dtype).stylize(x, strength=0.7)
+    assert painted.dtype == torch.float32
+    torch.testing.assert_close(painted, wanted, rtol=0, atol={torch.float16: 0.05, torch.bfloat16: 0.4, torch.float64: 1e-4}[dtype])
+    assert float((painted - wanted).abs().mean()) < {torch.float16: 0.002, torch.bfloat16: 0.02, torch.float64: 1e-5}[dtype]
+
+
+def test_pictures_do_not_depend_on_the_callers_settings():
+    x, masks = torch.rand(1, 3, 40, 48), [torch.full((1, 1, 40, 48), 0.5)]
+    wanted = stylize(x, "night_orchard", masks=masks, strength=0.5)
+    before = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(torch.float64)
+        defaults = stylize(x, "night_orchard", masks=masks, strength=0.5)
+    finally:
+        torch.set_default_dtype(before)
+    with torch.autocast("cpu", torch.float16):
+        cast = stylize(x, "night_orchard", masks=masks, strength=0.5)
+    with torch.inference_mode():
+        inferred = stylize(x, "night_orchard", masks=masks, strength=0.5)
+    for painted in (defaults, cast, inferred):
+        assert painted.dtype == torch.float32 and torch.equal(painted, wanted)
+
+
+def test_a_mask_that_wants_a_gradient_gets_none():
+    x, mask = torch.rand(1, 3, 40, 48), torch.full((1, 1, 40, 48), 0.5, requires_grad=True)
+    assert not stylize(x, "night_orchard", masks=[mask]).requires_grad
+    for method in (nst.adain, nst.wct):
+        assert not method.stylize(x, torch.rand(1, 3, 40, 40), masks=[mask]).requires_grad
+    config = nst.GatysConfig(evaluations=1)
+    assert not nst.gatys.stylize(x, torch.rand(1, 3, 40, 40), masks=[mask], config=config).requires_grad
+
+
+def test_the_network_is_exported_for_all_sizes():
+    net = TransformerNet(2).eval()
+    sides = {2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO}
+    program = torch.export.export(net, (torch.rand(1, 3, 40, 44),), dynamic_shapes={"x": sides}).module()
+    for size in ((40, 44), (33, 47), (64, 61)):
+        x = torch.rand(1, 3, *size)
+        torch.testing.assert_close(program(x), net(x), rtol=1e-4, atol=1e-4)

@@ -12,7 +12,7 @@ from oracles import Doubles
 import nst
 from nst import covariance, wct
 from nst.adain import adaptive_instance_norm
-from nst.covariance import fitted_map, mean_and_covariance, transport
+from nst.covariance import matching_map, mean_and_covariance, transport
 from nst.decoders import LAYERS, Decoder, padded
 from nst.wct import colour, whiten, whiten_and_colour
 
@@ -385,7 +385,7 @@ def test_each_levels_picture_is_clipped(encoder: nst.VGG19, decoders: dict):
 
 def test_double_precision_is_for_a_part_of_the_positions_at_a_time(monkeypatch: pytest.MonkeyPatch):
     x, y = correlated(2, 4, 5, 7).float(), correlated(1, 4, 6, 6).float()
-    change, doubles = fitted_map(mean_and_covariance(x), mean_and_covariance(y)), Doubles()
+    change, doubles = matching_map(mean_and_covariance(x), mean_and_covariance(y)), Doubles()
     whole = change(x)
 
     monkeypatch.setattr(covariance, "PART", 10)
@@ -408,7 +408,7 @@ def test_a_texture_is_of_256_pixels_and_of_seed_0(tiny: dict, monkeypatch: pytes
     monkeypatch.setattr(wct, "stylize", lambda texture, style, **options: painted.append((texture, options)) or texture)
     assert wct.synthesize(style, **tiny).shape == (1, 3, 256, 256) and len(painted) == 3
     noise = torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(painted[0][0], noise) and painted[0][1] == {"levels": (5, 4, 3, 2, 1), **tiny}
+    assert torch.equal(painted[0][0], noise) and painted[0][1] == {"brush": 1, "levels": (5, 4, 3, 2, 1), **tiny}
     assert wct.synthesize(style, (1, 40), **tiny).shape == (1, 3, 1, 40)
 
 

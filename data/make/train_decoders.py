@@ -70,8 +70,8 @@ class Painting(AdaINLoss):
     What is painted is judged in the style's palette, as `adain.stylize` gives it.
     """
 
-    def __init__(self, style_weight: float, correlations: float, same: float):
-        super().__init__(style_weight)
+    def __init__(self, style_weight: float, correlations: float, same: float, match_weight: float):
+        super().__init__(style_weight, match_weight=match_weight)
         self.correlations, self.same = correlations, same
         self.identity["loss"] |= {"correlations": correlations, "same": same}
 
@@ -86,6 +86,7 @@ class Painting(AdaINLoss):
             sharp = encoder(given, SHARP)
         returned = encoder(back, SHARP)
         return {
+            "match": self.match(found, styles, step),
             "content": losses.content_loss(found[LAYER], targets, "batch"),
             "style": self.style_weight * sum(statistics_loss(found[k], styles[k]) for k in STYLE_LAYERS) / len(STYLE_LAYERS),
             "correlations": self.correlations * sum(covariance_loss(found[k], styles[k]) for k in STYLE_LAYERS) / len(STYLE_LAYERS),
@@ -164,9 +165,9 @@ def least_squares(decoder: Decoder, encoder: nst.VGG19, data, steps: int) -> Dec
     return decoder
 
 
-def sizes(steps: int):
-    """Crops of 128 px, and of 256 px in the last twentieth of the steps."""
-    return lambda step: 128 if step < 0.95 * steps else 256
+def sizes(steps: int, large: float = 0.05):
+    """Crops of 128 px, and of 256 px in the last twentieth of the steps, or another share."""
+    return lambda step: 128 if step < (1 - large) * steps else 256
 
 
 def pictures(a: argparse.Namespace, steps: int) -> tuple[Crops, Crops]:
@@ -175,7 +176,8 @@ def pictures(a: argparse.Namespace, steps: int) -> tuple[Crops, Crops]:
     paintings = [path for path in picture_files(a.paintings) if path.stem not in KEPT_OUT]
     paintings += [assets.path(name) for name in assets.styles() if name not in KEPT_OUT]
     styles = paintings + photos[:: 6 * len(photos) // len(paintings)]
-    return Crops(photos, sizes(steps), seed=a.seed), Crops(styles, sizes(steps), zoom=0.4, colour=0.6, seed=a.seed + 1)
+    size = sizes(steps, a.large)
+    return Crops(photos, size, seed=a.seed), Crops(styles, size, zoom=0.4, colour=0.6, seed=a.seed + 1)
 
 
 class Mixed:
@@ -223,9 +225,10 @@ def run(a: argparse.Namespace) -> None:
             continue
         seen = torch.cat([encoder(data(step, range(8)).content, [decoder.layer])[decoder.layer] for step in range(8)])
         whitened = Whitened(decoder, seen.detach())
-        loss = Painting(a.style_weight, a.correlations, a.same) if name == "adain" else reconstruction
+        loss = Painting(a.style_weight, a.correlations, a.same, a.match) if name == "adain" else reconstruction
         rate = a.learning_rate or RATES[name]
-        config = TrainingConfig(steps=steps, batch_size=a.batch_size, learning_rate=rate, hold=0.4, seed=a.seed)
+        config = TrainingConfig(steps=steps, batch_size=a.batch_size, learning_rate=rate, hold=0.4, seed=a.seed,
+                                precision=a.precision, save_every=50)  # fmt: skip
 
         def report(step: int, parts: dict[str, float], decoder: nn.Module, name=name) -> None:
             if step % 50 == 0:
@@ -235,7 +238,8 @@ def run(a: argparse.Namespace) -> None:
         sees = sees.to(memory_format=torch.channels_last)
         trace = train(whitened, sees, loss, data, config, folder, report)
         facts["losses"] = {k: round(sum(parts[k] for parts in trace[-100:]) / len(trace[-100:]), 4) for k in trace[-1]}
-        facts |= {"style_weight": a.style_weight, "correlations": a.correlations, "same": a.same} if name == "adain" else {}
+        weights = {k: getattr(a, k) for k in ("style_weight", "correlations", "same", "match")}
+        facts |= weights if name == "adain" else {}
         whitened.plain().cpu().save(folder / "decoder.safetensors", encoder, facts, torch.float16)
 
 
@@ -271,6 +275,9 @@ def main() -> None:
     t.add_argument("--style-weight", type=float, default=2.5, help="of AdaIN's loss")
     t.add_argument("--correlations", type=float, default=3.0, help="weight in AdaIN's loss, see Painting")
     t.add_argument("--same", type=float, default=0.4, help="weight in AdaIN's loss, see Painting")
+    t.add_argument("--match", type=float, default=3.0, help="weight in AdaIN's loss, see `losses.relaxed_emd`")
+    t.add_argument("--large", type=float, default=0.05, help="share of the steps, the last ones, with crops of 256 px")
+    t.add_argument("--precision", default="auto", help="see nst.training.TrainingConfig")
     t.add_argument("--folder", help="below build/decoders; default: NAME")
     t.add_argument("--steps", type=int, help=f"default: {STEPS}")
     t.add_argument("--batch-size", type=int, default=8)

@@ -4,9 +4,10 @@
     nst stylize photos/ --style my_style.jpg --method adain -o painted/
     nst sheet photo.jpg
 
-Exit codes: 0 all is done; 1 something failed, and is named; 2 the command was not understood, in one line; 130 it was asked to
-leave (Ctrl-C, SIGTERM), and did: gatys with its best picture so far, train with a checkpoint. Existing files are kept unless
---overwrite is given. Started with `torchrun --nproc-per-node N -m nst stylize …`, a folder is shared out over N processes.
+Exit codes: 0 all is done; 1 something failed, and is named; 2 the command was not understood, or there is nothing to paint, in one
+line; 130 it was asked to leave (Ctrl-C, SIGTERM, a terminal that closes), and did: gatys with its best picture so far, train with a
+checkpoint. Existing files are kept unless --overwrite is given. Started with `torchrun --nproc-per-node N -m nst stylize …`, a
+folder is shared out over N processes.
 Nothing heavy is imported before it is known to be needed.
 """
 
@@ -25,9 +26,29 @@ from typing import Annotated, Literal
 import typer
 
 from nst import __version__, assets
-from nst.command.jobs import STDIO, Job, Misuse, Report, as_line, check_target, complain, existing, jobs, read, write
+from nst.command.jobs import (
+    STDIO,
+    Job,
+    Misuse,
+    Report,
+    as_line,
+    check_alpha,
+    check_apart,
+    check_place,
+    check_target,
+    complain,
+    existing,
+    holds_alpha,
+    jobs,
+    read,
+    read_mask,
+    shown,
+    write,
+)
+from nst.support import interrupts
+from nst.support.formats import check_sides
 
-FAILURES = (OSError, ValueError, TypeError, RuntimeError, MemoryError)  # of one picture: the others go on
+FAILURES = (OSError, ValueError, TypeError, RuntimeError, MemoryError, ArithmeticError)  # of one picture: the others go on
 STOPPED = 130  # the exit code after Ctrl-C, as shells have it
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
@@ -38,10 +59,16 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit code. arguments: None for the process' own, which then is the command's alone."""
     if arguments is None:
         _keep_freed_memory()
+    for stream in (sys.stdout, sys.stderr):  # a file's name may hold letters that the terminal or pipe has none for
+        with contextlib.suppress(AttributeError, ValueError, OSError):
+            stream.reconfigure(errors="backslashreplace")
     try:
-        code = app(args=arguments, prog_name="nst", standalone_mode=False) or 0
+        with interrupts.raised():
+            code = app(args=arguments, prog_name="nst", standalone_mode=False) or 0
         return complain("stopped", code) if code == STOPPED else code
-    except BrokenPipeError:  # `nst list | head`: the reader has seen enough
+    except (BrokenPipeError, SystemExit) as error:  # `nst list | head`: the reader has seen enough
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):  # typer makes an exit of it
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (Misuse, OSError) as error:
@@ -77,10 +104,14 @@ Out = Annotated[str, typer.Option("--output", "-o", help="A file; for several pi
 Styles = Annotated[list[str], typer.Option("--style", "-s", autocompletion=_complete_style, help="A name (see `nst list`), a "
                    "picture's file or a trained network's. Several are mixed, or painted within a --mask each.")]  # fmt: skip
 Amount = Annotated[float | None, typer.Option("--alpha", "--strength", min=0, max=1, help="0 is the photograph, 1 all style.")]
+Brush = Annotated[int | None, typer.Option(min=1, max=4, help="fast, adain, wct: 1, 2 or 4 times the size of the strokes.")]
 HowChosen = typer.Option(help="Default: fast where a network of that name ships, else adain.")
 Method = Annotated[OnePass | None, HowChosen]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
+MaxPixels = Annotated[int | None, typer.Option("--max-pixels", min=1, help="How many pixels a file may hold. Each takes 20 bytes "
+                                               "of memory. Default: 150 million.")]  # fmt: skip
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object for each result.")]
+Normalized = Annotated[bool, typer.Option("--normalized", help="fast: the network's file is of pictures normalised as ImageNet's.")]
 KeepColour = Annotated[bool, typer.Option("--preserve-color", help="Keep the photograph's colours: paint its greys only.")]
 
 
@@ -93,15 +124,43 @@ def _wrong_use() -> Iterator[None]:
         raise Misuse(str(error)) from error
 
 
+def _process() -> tuple[int, int]:
+    """This process' number and how many there are, as torchrun says in RANK and WORLD_SIZE; one of them alone says nothing."""
+    rank, processes = os.environ.get("RANK"), os.environ.get("WORLD_SIZE")
+    if rank is None or processes is None:
+        return 0, 1
+    if not (rank.isdecimal() and processes.isdecimal() and int(rank) < int(processes)):
+        raise Misuse(f"RANK={rank!r}, WORLD_SIZE={processes!r}: expected 0 <= RANK < WORLD_SIZE, as torchrun sets them")
+    return int(rank), int(processes)
+
+
 def _shared_out(all_jobs: list[Job]) -> list[Job]:
     """This process's part of the jobs, and an accelerator of its own, where torchrun has started several."""
-    processes = int(os.environ.get("WORLD_SIZE", 1))
+    rank, processes = _process()
     if processes > 1 and not os.environ.get("NST_DEVICE"):
         import torch
 
         if torch.accelerator.is_available():
             torch.accelerator.set_device_index(int(os.environ.get("LOCAL_RANK", 0)) % torch.accelerator.device_count())
-    return all_jobs[int(os.environ.get("RANK", 0)) :: processes]
+    return all_jobs[rank::processes]
+
+
+def _say(line: str) -> None:
+    """A remark on standard error, of the first process only."""
+    if _process()[0] == 0:
+        complain(line, 0)
+
+
+def _is_stretched(mask, content) -> bool:
+    """Do their sides, (…, H, W), stand in another proportion, by more than a twentieth?"""
+    (height, width), (high, wide) = mask.shape[-2:], content.shape[-2:]
+    return abs(width * high / (height * wide) - 1) > 0.05
+
+
+def _check_mixture(styles: list[str], method: str | None, masks: list[Path] | None = None) -> None:
+    """Misuse: several styles for networks, each of which paints its own."""
+    if method == "fast" and len(styles) > 1 and not masks:
+        raise Misuse(f"--method fast: {len(styles)} networks need a --mask each; adain and wct mix styles")
 
 
 def _bar(total: int | None, text: str):
@@ -109,12 +168,13 @@ def _bar(total: int | None, text: str):
     if total == 1 or not sys.stderr.isatty():
         return contextlib.nullcontext(lambda **_: None)
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import Progress
 
     @contextlib.contextmanager
     def showing():
         with Progress(console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task(text, total=total)
+            task = progress.add_task(escape(shown(text)), total=total)
             yield lambda **changes: progress.update(task, **(changes or {"advance": 1}))
 
     return showing()
@@ -130,14 +190,22 @@ def stylize(
     size: Annotated[int | None, typer.Option(min=16, help="Shorter side in pixels. Default: the picture's own, at most 384 "
                                              "(gatys), 768 (wct) or 1024.")] = None,
     amount: Amount = None,
+    brush: Brush = None,
     style_weight: Annotated[float | None, typer.Option(min=0, help="gatys: how much of the style, 1 to 100.")] = None,
+    match_weight: Annotated[float | None, typer.Option(min=0, help="gatys: how much every place is to look like some place of the "
+                                                       "style; 0 leaves skies empty, and faces alone.")] = None,
     evaluations: Annotated[int | None, typer.Option(min=1, help="gatys: how long to search, per scale.")] = None,
     preserve_color: KeepColour = False,
     coral: Annotated[bool, typer.Option("--coral", help="Keep them by giving the style picture the photograph's colours.")] = False,
-    mask: Annotated[list[Path] | None, typer.Option(help="A grey picture, one for each --style: white is painted.")] = None,
+    mask: Annotated[list[Path] | None, typer.Option(help="A grey picture, one for each --style: white is painted, black and clear "
+                                                    "are not.")] = None,
+    keep_alpha: Annotated[bool | None, typer.Option("--keep-alpha/--no-keep-alpha", help="What is transparent stays so; else it is "
+                                                    "laid on white. Default: where the result's format can hold it.")] = None,
+    max_pixels: MaxPixels = None,
     tile: Annotated[int | None, typer.Option(min=16, help="adain, wct: side of the squares in which a large picture is computed, "
                                              "with the same result. Default: 768 px from 1.5 million pixels on.")] = None,
     seed: Annotated[int, typer.Option(help="Of the random numbers.")] = 0,
+    normalized: Normalized = False,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> int:  # fmt: skip
@@ -147,7 +215,12 @@ def stylize(
     if mask and len(mask) != len(style):
         raise Misuse(f"--mask: expected one for each of the {len(style)} styles, got {len(mask)}")
     report, waiting = Report(as_json, silent=out == STDIO), []
-    for job in _shared_out(jobs(contents, out)):
+    all_jobs = jobs(contents, out, _say)
+    for job in all_jobs:
+        check_apart(job, (*style, *(mask or ())))
+        if keep_alpha:
+            check_alpha(job)
+    for job in _shared_out(all_jobs):
         if job.is_done and not overwrite:
             report.kept(job)
         else:
@@ -155,15 +228,17 @@ def stylize(
     if not waiting:
         return 0
     from nst import methods
-    from nst.support import interrupts, runtime
+    from nst.support import runtime
 
     with _wrong_use():
-        method = method or methods.method_for(style)
-        paint = methods.painter(style, method, size=size, amount=amount, style_weight=style_weight, evaluations=evaluations,
-                                 preserve_color="coral" if coral else preserve_color, tile=tile)  # fmt: skip
-        masks = [read(file).mean(1, keepdim=True) for file in mask or []]  # (1, 1, H', W') each
-    search = paint.keywords["config"] if method == "gatys" and len(waiting) == 1 else None  # long: it deserves a bar of its own
-    bar = _bar(search.evaluations * search.scales if search else len(waiting), style[0])
+        runtime.seed(seed)
+        _check_mixture(style, method, mask)
+        paint = methods.painter(style, method, size=size, masked=bool(mask), alpha=amount, brush=brush, style_weight=style_weight,
+                                match_weight=match_weight, evaluations=evaluations,
+                                preserve_color="coral" if coral else preserve_color, tile=tile, normalized=normalized)  # fmt: skip
+        masks = [read_mask(file, max_pixels) for file in mask or []]  # (1, 1, H', W') each
+    search = paint.evaluations > 1 and len(waiting) == 1  # long: it deserves a bar of its own
+    bar = _bar(paint.evaluations if search else len(waiting), style[0])
     with bar as advance, runtime.no_progress(), interrupts.raised() as asked:
         watching = {"callback": lambda *_: advance()} if search else {}
         for job in waiting:
@@ -172,13 +247,23 @@ def stylize(
             began = time.perf_counter()
             try:
                 runtime.seed(seed)  # for each picture: its result does not depend on the others
-                content = methods.working_size(read(job.source), method, size)
+                transparent = keep_alpha is not False and holds_alpha(job.target)
+                content, alpha = read(job.source, size or methods.LARGEST[paint.method], max_pixels, transparent)
+                content, alpha = methods.transparent_working_size(content, alpha, paint.method, size)
+                if job.target != STDIO:
+                    check_sides(job.target, *content.shape[-2:])
+                for file, m in zip(mask or [], masks, strict=True):
+                    if _is_stretched(m, content):
+                        complain(f"{file}: is stretched over {job.source}, which has another shape", 0)
                 fitted = [methods.resize(m, tuple(content.shape[-2:])) for m in masks] or None
                 painted = paint(content, masks=fitted, **watching)
-                write(painted, job.target)
-                report.painted(job, painted, time.perf_counter() - began, method)
+                write(painted, job.target, alpha)
+            except BrokenPipeError:
+                raise
             except FAILURES as error:
                 report.failed(job, error)
+            else:
+                report.painted(job, painted, time.perf_counter() - began, paint.method)
             if not search:
                 advance()
     return STOPPED if asked else 1 if report.failures else 0
@@ -186,36 +271,48 @@ def stylize(
 
 @app.command()
 def sheet(
-    content: Annotated[str, typer.Argument(help="A file, or a picture's name.")],
-    out: Annotated[Path | None, typer.Option("--output", "-o", help="Default: CONTENT_sheet.jpg in this folder.")] = None,
+    content: Annotated[str, typer.Argument(help="A file, a picture's name, or - for standard input.")],
+    out: Annotated[str | None, typer.Option("--output", "-o", help="Default: CONTENT_sheet.jpg in this folder; - is standard "
+                                            "output.")] = None,
     size: Annotated[int, typer.Option(min=32, help="Shorter side of each picture in pixels.")] = 256,
     method: Method = None,
     amount: Amount = None,
+    max_pixels: MaxPixels = None,
     overwrite: Overwrite = False,
 ) -> int:  # fmt: skip
     """Every shipped style on one picture, side by side with their names."""
-    job = Job(existing(content), out or Path(f"{Path(content).stem}_sheet.jpg"))
+    name = "photograph" if content == STDIO else Path(content).stem
+    job = Job(content if content == STDIO else existing(content), out or Path(f"{name}_sheet.jpg"))
+    if content != STDIO and Path(job.source).is_dir():
+        raise Misuse(f"{content}: is a folder, expected a picture")
     check_target(job.target)
+    check_apart(job)
     if job.is_done and not overwrite:
         Report().kept(job)
         return 0
     from nst import methods
     from nst.figures.sheets import sheet as side_by_side
 
-    with _wrong_use():
-        photo = methods.resize(read(job.source), size)
+    try:
+        photo = methods.resize(read(job.source, size, max_pixels)[0], size)
+    except FAILURES as error:
+        return complain(error, 1)
     names = assets.shipped_styles() if method == "fast" else assets.styles()
-    pictures, failures = {Path(content).stem: photo}, 0
+    name = f"{name} (the picture)" if name in names else name  # a caption each
+    pictures, failures = {name: photo}, 0
     with _bar(len(names), "styles") as advance:
-        for name in names:
+        for style in names:
             try:
-                pictures[name] = methods.painter([name], method, size=size, amount=amount)(photo)
+                pictures[style] = methods.painter([style], method, size=size, alpha=amount)(photo)
             except FAILURES as error:
                 failures += 1
-                complain(f"{name}: {error}", 1)
+                complain(f"{style}: {error}", 1)
             advance()
+    if failures == len(names):
+        return complain(f"{job.target}: no style could be painted, and nothing was written", 1)
     write(side_by_side(pictures, height=photo.shape[-2]), job.target)
-    print(f"{job.target}  {len(pictures) - 1} styles")
+    if job.target != STDIO:
+        print(shown(f"{job.target}  {len(names) - failures} styles"))
     return 1 if failures else 0
 
 
@@ -243,8 +340,11 @@ def train(
     if out.exists() and not overwrite:
         Report().kept(Job(style, out))
         return 0
+    check_place(out)
+    _process()
     from nst import methods
     from nst.support import runtime
+    from nst.support.formats import passed_over, pictures_below
     from nst.training import TrainingConfig
     from nst.training import train as run
     from nst.training.datasets import Crops, picture_files
@@ -252,10 +352,12 @@ def train(
     from nst.transformer_net import TransformerNet, load_style
     from nst.vgg import VGG19
 
-    runtime.seed(seed)
-    encoder = VGG19.load("lite").to(runtime.device())
     with _wrong_use():
+        runtime.seed(seed)
+        encoder = VGG19.load("lite").to(runtime.device())
         crops = Crops(picture_files(photos), size, seed=seed)
+        if passed := pictures_below(photos)[1]:
+            _say(f"{photos}: passed over {passed_over(passed)}")
         net = TransformerNet(width=16) if start == "random" else load_style(start or assets.shipped_styles()[0]).requires_grad_()
         warmup = steps // 4 if start == "random" else 0
         recipe = PerceptualConfig.default(style_weight=style_weight, tv_weight=tv_weight, style_warmup=warmup)
@@ -265,55 +367,75 @@ def train(
         try:
             trace = run(net, encoder, loss, crops, config, folder or out.with_suffix(".checkpoints"),
                         lambda step, losses, model: advance(completed=step))  # fmt: skip
-        except (ValueError, ArithmeticError, MemoryError) as error:  # the checkpoints of another run; not finite; too large
+        except (OSError, ValueError, ArithmeticError, MemoryError) as error:  # another run's checkpoints; not finite; too large
             return complain(error, 1)
-    if int(os.environ.get("RANK", 0)) == 0:
+    if _process()[0] == 0:
         net.weak = {}  # of the style that it started from
-        facts = {"style": style, "recipe": "nst train", "steps": steps, "seed": seed, "loss": vars(recipe), "licence": None}
+        name = style.encode("utf-8", "backslashreplace").decode()  # a header holds letters only
+        facts = {"style": name, "recipe": "nst train", "steps": steps, "seed": seed, "loss": vars(recipe), "licence": None}
         out.parent.mkdir(parents=True, exist_ok=True)
         net.save(out, facts)
         first, last = (sum(losses.values()) for losses in (trace[0], trace[-1]))
-        print(f"{out}  {steps} steps, loss {first:.3g} -> {last:.3g}")
+        print(f"{shown(str(out))}  {steps} steps, loss {first:.3g} -> {last:.3g}")
     return 0
 
 
 @app.command()
 def video(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A film.")],
-    out: Annotated[Path, typer.Option("--output", "-o", help="The painted film: .mp4, .mkv, .mov.")],
+    out: Annotated[Path, typer.Option("--output", "-o", help="The painted film: .mp4, .mkv, .mov, .webm, .gif.")],
     style: Styles,
     method: Method = None,
     size: Annotated[int | None, typer.Option(min=16, help="Shorter side in pixels. Default: its own, at most 512.")] = None,
     amount: Amount = None,
+    brush: Brush = None,
     preserve_color: KeepColour = False,
     smoothing: Annotated[float, typer.Option(min=0, max=0.98, help="Against flicker: how much of the last frame stays where the "
                                              "film does not change.")] = 0.8,
+    normalized: Normalized = False,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> int:  # fmt: skip
-    """Paint a film, frame by frame. Its sound and its times are kept, and its flicker is measured."""
+    """Paint a film, frame by frame. Its sound and its times are kept, and its flicker is measured.
+
+    What was cut off goes on where it was, with the same command: pieces of it lie in OUT.pieces until the film is whole.
+    """
     if not source.is_file():
         raise Misuse(f"{source}: no such film")
     if out.exists() and not overwrite:
         Report(as_json).kept(Job(source, out))
         return 0
+    check_place(out)
+    check_apart(Job(source, out), tuple(style))
     if importlib.util.find_spec("av") is None:
-        raise Misuse('films need PyAV: pip install "av>=14"')
+        raise Misuse('films need PyAV: pip install "av>=14.2"')
     from nst import methods
     from nst.command import video as films
+    from nst.support import weights
 
     with _wrong_use():
-        paint = methods.painter(style, method, size=size, amount=amount, preserve_color=preserve_color)
+        paint = methods.painter(style, method, size=size, alpha=amount, brush=brush, preserve_color=preserve_color,
+                                normalized=normalized)  # fmt: skip
     out.parent.mkdir(parents=True, exist_ok=True)
+    styles = [weights.sha256(name) if Path(name).is_file() else name for name in style]
+    what = {"style": styles, "method": paint.method, "amount": amount, "brush": brush, "preserve_color": preserve_color,
+            "normalized": normalized}  # fmt: skip
+    pieces = out.with_name(f"{out.name}.pieces")
     with _bar(None, "frames") as advance:
         try:
-            facts = films.stylize(source, out, paint, size, smoothing, lambda k, total: advance(completed=k, total=total or None))
+            facts = films.stylize(source, out, paint, size, smoothing, lambda k, total: advance(completed=k, total=total or None),
+                                  pieces, what)  # fmt: skip
         except FAILURES as error:
             return complain(error, 1)
     if as_json:
         print(as_line(content=str(source), output=str(out), status="painted", **facts))
-    else:
-        print(f"{out}  {facts['frames']} frames, {facts['seconds']:.1f} s, {'sound kept' if facts['sound'] else 'no sound'}")
+        return 0
+    print(f"{out}  {facts['frames']} frames, {facts['seconds']:.1f} s, {'sound kept' if facts['sound'] else 'no sound'}")
+    if facts["resumed"]:
+        print(f"{facts['resumed']} of the frames were there already, in {pieces}")
+    if facts["damaged"]:
+        print(f"{facts['damaged']} damaged packets were passed over: the film lacks what was in them")
+    if "flicker_with" in facts:  # of two frames or more
         print("flicker, in 8-bit steps from frame to frame where the film stays the same: "
               f"{facts['flicker_without']:.2f} without smoothing, {facts['flicker_with']:.2f} with; "
               f"the film itself {facts['flicker_film']:.2f}")  # fmt: skip

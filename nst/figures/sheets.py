@@ -10,7 +10,8 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from nst.images import check_picture
+from nst.images import check_picture, image_of
+from nst.support.arguments import check_whole
 
 PAGE, INK = "white", "#3a3631"
 MARGIN, GAP, CAPTION = 24, 18, 30  # pixels; CAPTION is the height kept for a line of text
@@ -23,10 +24,13 @@ def sheet(
 
     columns: None takes up to four pictures in one row, and of more about as many as there are rows; each is as wide as its widest.
     quiet: no captions.   density: pixels of the sheet per pixel of the page, for margins and letters.
-    ValueError / TypeError: no pictures; one of another shape or dtype.
+    ValueError / TypeError: no pictures; one of another shape or dtype, or a batch of several.
     """
     if not pictures:
         raise ValueError("pictures: expected at least one picture (1, 3, H, W), got none")
+    for name, value in (("columns", columns), ("height", height), ("density", density)):
+        if value is not None:
+            check_whole(name, value)
     images = {caption: to_image(picture, caption, height) for caption, picture in pictures.items()}
     columns = columns or (len(images) if len(images) <= 4 else math.ceil(math.sqrt(len(images))))
     columns = min(columns, len(images))
@@ -45,9 +49,8 @@ def sheet(
 
 
 def to_image(picture: Tensor, name: str = "picture", height: int | None = None) -> Image.Image:
-    """(1, 3, H, W) in [0, 1] as 8-bit RGB, scaled to `height` pixels if given."""
-    pixels = (check_picture(picture, name)[0].detach().cpu().float().clamp(0, 1) * 255).round().to(torch.uint8)
-    image = Image.fromarray(pixels.permute(1, 2, 0).numpy())  # (H, W, 3)
-    if height and height != image.height:
+    """(1, 3, H, W) in [0, 1] as 8-bit RGB, scaled to `height` pixels if given. Errors: see `check_picture`; a batch of several."""
+    image = image_of(check_picture(picture, name, one=True))
+    if height is not None and height != image.height:
         image = image.resize((max(1, round(image.width * height / image.height)), height), Image.Resampling.LANCZOS)
     return image

@@ -34,7 +34,8 @@ def convolved(block: nn.Module, x: Tensor) -> Tensor:
 def _instance_norm(x: Tensor, norm: nn.InstanceNorm2d) -> Tensor:
     """Its formula written into x (B, C, H, W)."""
     x.sub_(x.mean((2, 3), keepdim=True))
-    length = torch.linalg.vector_norm(torch.linalg.vector_norm(x, dim=3), dim=2)  # (B, C); by rows: float32 adds up few numbers
+    exact = torch.promote_types(x.dtype, torch.float32)  # a float16 ends at 65504
+    length = torch.linalg.vector_norm(torch.linalg.vector_norm(x, dim=3, dtype=exact), dim=2)  # (B, C); by rows: few numbers each
     scale = norm.weight / (length.square() / x[0, 0].numel() + norm.eps).sqrt()
     return x.mul_(scale[:, :, None, None]).add_(norm.bias[:, None, None])
 

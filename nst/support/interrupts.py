@@ -1,4 +1,4 @@
-"""Ctrl-C and the system's request to end (SIGTERM): work is put away before the program leaves."""
+"""Ctrl-C, the system's request to end (SIGTERM), a terminal that closes (SIGHUP): work is put away before the program leaves."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import threading
 from collections.abc import Iterator
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))  # Windows has no SIGHUP
 
 
 @contextlib.contextmanager
@@ -33,7 +33,7 @@ def held() -> Iterator[list[int]]:
 
 @contextlib.contextmanager
 def raised() -> Iterator[list[int]]:
-    """Within it SIGTERM raises KeyboardInterrupt, as Ctrl-C does; the list that it gives holds the numbers of what came."""
+    """Within it SIGTERM and SIGHUP raise KeyboardInterrupt, as Ctrl-C does; the list that it gives holds what came."""
     received: list[int] = []
 
     def interrupt(number: int, frame: object) -> None:

@@ -16,11 +16,10 @@ SHARES = (0.75, 0.5, 0.375, 0.25, 0.1875, 0.125)  # of a side, to try
 SMALLEST = 32  # pixels of a side that is tried
 
 
-def or_what_fits(run: Callable[[], T], again: Callable[[int], object], sizes: Iterable[int], message: str) -> T:
-    """`run()`; where the memory is not enough, MemoryError with the first of `sizes` that `again(size)` has enough for.
+def with_advice(run: Callable[[], T], advise: Callable[[], str]) -> T:
+    """`run()`; where the memory is not enough, MemoryError with what `advise()` says, which may try what would have fitted.
 
-    message: what was too large and what to do, with {fits} for that size. Where a system promises memory that it does not have
-    (Linux does, for the CPU), it may end the process instead.
+    Where a system promises memory that it does not have (Linux does, for the CPU), it may end the process instead.
     """
     try:
         return run()
@@ -28,16 +27,24 @@ def or_what_fits(run: Callable[[], T], again: Callable[[int], object], sizes: It
         if not is_out_of_memory(error):
             raise
         _forget(error)
-        fits = next((size for size in sizes if _fits(again, size)), None)
-        nothing = message.split(";")[0] + "; nothing smaller fits, either"
-        raise MemoryError(message.format(fits=fits) if fits else nothing) from error
+        raise MemoryError(advise()) from error
 
 
-def or_what_size_fits(run: Callable[[], T], again: Callable[[int], object], height: int, width: int) -> T:
-    """`or_what_fits` for a content picture of height x width pixels; `again` is called with a shorter side in pixels."""
+def first_that_fits(again: Callable[[int], object], sizes: Iterable[int]) -> int | None:
+    """The first of `sizes` that `again(size)` has memory enough for; None: there is none."""
+    return next((size for size in sizes if _fits(again, size)), None)
+
+
+def shorter_side_that_fits(again: Callable[[int], object], height: int, width: int) -> int | None:
+    """`first_that_fits` for a picture that does not: `again` is called with shorter sides in pixels, from large to small."""
     sides = [int(share * min(height, width)) for share in SHARES]
-    message = f"content: {width} x {height} pixels need more memory than there is; a shorter side of {{fits}} px fits"
-    return or_what_fits(run, again, [side for side in sides if side >= SMALLEST], message)
+    return first_that_fits(again, [side for side in sides if side >= SMALLEST])
+
+
+def too_large(name: str, height: int, width: int, fits: int | None) -> str:
+    """What to say of a picture that does not fit; fits: the shorter side that would."""
+    said = f"{name}: {width} x {height} pixels need more memory than there is"
+    return f"{said}; a shorter side of {fits} px fits" if fits else f"{said}; nothing smaller fits, either"
 
 
 def is_out_of_memory(error: BaseException) -> bool:

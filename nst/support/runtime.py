@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import torch
 
+from nst.support.arguments import is_whole
+
 if TYPE_CHECKING:
     from tqdm import tqdm
 
@@ -33,7 +35,7 @@ def device() -> torch.device:
         chosen = torch.device(wanted)
         float(torch.zeros(1, device=chosen))  # a number comes back: not from "meta"
     except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].split(". ")[0]  # torch goes on to list all that it was built for
         raise ValueError(
             f"NST_DEVICE={wanted!r}: this torch cannot use it ({reason}); expected cpu, cuda, cuda:1, mps, …"
         ) from error
@@ -44,7 +46,10 @@ def device() -> torch.device:
 def random_state_kept() -> Iterator[None]:
     """Whatever the block does with the random numbers of Python, NumPy and torch, they go on after it as if it had not been."""
     before = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+    there = torch.accelerator.is_available()
+    devices = range(torch.accelerator.device_count()) if there else ()
+    kind = torch.accelerator.current_accelerator().type if there else "cuda"
+    with torch.random.fork_rng(devices, device_type=kind):
         try:
             yield
         finally:
@@ -61,7 +66,10 @@ def seed(number: int = 0) -> None:
     CUBLAS_WORKSPACE_CONFIG=:4096:8 before Python starts, and `torch.use_deterministic_algorithms(True, warn_only=True)`, which
     names the operations that have no other way (the gradient of reflection padding, some resizing). TF32, where it is on, rounds
     otherwise than the CPU does, but always alike.
+    ValueError: it is no whole number of 64 bits, as torch wants it.
     """
+    if not is_whole(number) or not -(2**63) <= number < 2**64:
+        raise ValueError(f"seed={number!r}: expected a whole number from 0 to 2**64 - 1")
     random.seed(number)
     np.random.seed(number % 2**32)
     torch.manual_seed(number)
@@ -84,6 +92,17 @@ def profile() -> Profile:
     if name not in PROFILES:
         raise ValueError(f"NST_PROFILE={name!r}: expected one of {', '.join(PROFILES)}")
     return Profile(name)
+
+
+@contextlib.contextmanager
+def exactly() -> Iterator[None]:
+    """Within it, a caller's `torch.autocast` is off: its float16 ends at 65504, less than features add up to."""
+    kinds = {"cpu", *([torch.accelerator.current_accelerator().type] if torch.accelerator.is_available() else [])}
+    with contextlib.ExitStack() as stack:
+        for kind in kinds:
+            if torch.is_autocast_enabled(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+        yield
 
 
 _hidden = ContextVar("hidden", default=False)  # of this thread

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pickle
 import shutil
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 
 if TYPE_CHECKING:  # the extra `train` brings it
@@ -36,6 +39,32 @@ def recorded(folder: str | os.PathLike | None, name: str) -> str | None:
         return json.loads((last / "run.json").read_text())["config"][name] if last else None
     except (OSError, ValueError, KeyError, TypeError):
         return None  # broken: `Checkpoints.resume` says so
+
+
+@contextlib.contextmanager
+def only_run(folder: str | os.PathLike, accelerator: Accelerator) -> Iterator[None]:
+    """Within it, no other run uses this folder of checkpoints. ValueError, on every process: one does already.
+
+    Where a file system knows no locks, nobody is kept out.
+    """
+    folder = Path(folder)
+    is_new, taken, lock = not folder.exists(), False, FileLock(folder / ".lock")
+    try:
+        if accelerator.is_main_process:
+            with contextlib.suppress(OSError):  # what cannot be written is said when it is to be
+                folder.mkdir(parents=True, exist_ok=True)
+            taken = _taken(lock)
+        if _main_says(taken, accelerator):
+            raise ValueError(f"{folder}: another run is training in it; let it end, or name another folder")
+        yield
+    finally:
+        if lock.is_locked:
+            with contextlib.suppress(OSError):  # Windows keeps an open file
+                os.unlink(lock.lock_file)  # while it is held: whoever opens it now still finds it taken
+            lock.release()
+        if is_new and accelerator.is_main_process:
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # nothing came of it
 
 
 class Checkpoints:
@@ -110,6 +139,26 @@ class Checkpoints:
             mark.unlink()
         if blind:
             raise ValueError(f"{self.folder}: is not one folder that every process sees; the machines of a run have to share it")
+
+
+def _taken(lock: FileLock) -> bool:
+    """Take the lock, unless somebody else has it already."""
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    except (NotImplementedError, OSError):  # no locks here
+        return False
+    return False
+
+
+def _main_says(value: bool, accelerator: Accelerator) -> bool:
+    """What the main process says, on all of them."""
+    if accelerator.num_processes == 1:
+        return value
+    from accelerate.utils import broadcast_object_list
+
+    return broadcast_object_list([value])[0]
 
 
 def _first_line(error: Exception) -> str:

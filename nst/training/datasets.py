@@ -5,12 +5,12 @@ A run that was interrupted, or that is spread over several processes, sees the v
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import os
 import random
 import shutil
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,8 +24,8 @@ from nst import assets
 from nst.images import load_image
 from nst.support.arguments import check_choice, check_number, check_whole
 from nst.support.downloads import fetch
+from nst.support.formats import passed_over, pictures_below, suffixes
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 CACHE = 2**29  # bytes of pictures that one `Crops` keeps
 _OTHERWISE = (
     "Any folder of photographs does as well: nst.training.datasets.picture_files(folder); with none at hand, "
@@ -86,7 +86,7 @@ class Crops:
         check_whole("read", read)
         self.files, self.size, self.read, self.zoom, self.colour, self.seed = list(files), size, read, zoom, colour, seed
         self.skipped: dict[str, str] = {}
-        self._picture = functools.lru_cache(max(1, CACHE // (4 * read**2)))(_read)  # 3 : 4 pictures have 4 read^2 bytes
+        self._picture = _Kept()
 
     @property
     def identity(self) -> dict:
@@ -126,6 +126,30 @@ class Crops:
         return _recoloured(x, rng, self.colour) if self.colour else x
 
 
+class _Kept:
+    """`_read`, which keeps the pictures that were asked for last, as far as CACHE bytes hold them. Pickled, it is empty."""
+
+    def __init__(self):
+        self.pictures: dict[tuple, Tensor] = {}  # the latest at the end
+        self.bytes, self.lock = 0, threading.Lock()
+
+    def __call__(self, *asked) -> Tensor:
+        with self.lock:
+            picture = self.pictures.pop(asked, None)
+            self.bytes -= 0 if picture is None else picture.nbytes
+        picture = _read(*asked) if picture is None else picture
+        with self.lock:
+            before = self.pictures.pop(asked, None)  # another thread was faster
+            self.pictures[asked] = picture
+            self.bytes += picture.nbytes - (0 if before is None else before.nbytes)
+            while self.bytes > CACHE:
+                self.bytes -= self.pictures.pop(next(iter(self.pictures))).nbytes
+        return picture
+
+    def __reduce__(self):
+        return _Kept, ()
+
+
 def _read(file: str, short_side: int, changed: int) -> Tensor:
     """uint8 (3, H, W). changed: when the file was written, so that a cache reads it again when it is another one."""
     return (load_image(file, short_side)[0] * 255).round().to(torch.uint8)
@@ -135,7 +159,7 @@ def _digest(files: Sequence[str | os.PathLike]) -> str:
     """Of the files' names and lengths, in their order: their folder may move."""
     lengths = (os.path.getsize(file) if os.path.isfile(file) else -1 for file in files)
     lines = [f"{os.path.basename(file)} {length}" for file, length in zip(files, lengths, strict=True)]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()  # a name may be any bytes
 
 
 def _recoloured(x: Tensor, rng: random.Random, amount: float) -> Tensor:
@@ -164,13 +188,18 @@ class Pairs:
 
 
 def picture_files(folder: str | os.PathLike) -> list[Path]:
-    """All picture files below a folder, in the order of their paths. Raises FileNotFoundError, ValueError where there are none."""
+    """All picture files below a folder, in the order of their paths: those that `load_image` reads, by their suffix.
+
+    Files and folders that begin with a dot are passed over, such as a notebook's `.ipynb_checkpoints` and the `._` copies of macOS;
+    `nst.support.formats.pictures_below` counts them. Raises FileNotFoundError, ValueError where there are no pictures.
+    """
     folder = Path(folder)
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder of pictures")
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+        raise FileNotFoundError(f"{folder}: {'is a file, expected a' if folder.exists() else 'no such'} folder of pictures")
+    found, passed = pictures_below(folder)
     if not found:
-        raise ValueError(f"{folder}: holds no pictures ({', '.join(sorted(SUFFIXES))})")
+        also = f"; passed over: {passed_over(passed)}" if passed else ""
+        raise ValueError(f"{folder}: holds no pictures ({', '.join(suffixes())}){also}")
     return found
 
 
@@ -208,6 +237,8 @@ def _photographs(name: str, archive: Archive, cache: Path) -> list[Path]:
         with FileLock(cache / f".{folder.name}.lock"):
             if not is_there():  # another process may have been faster
                 _unpack(packed, cache / Path(archive.folder).parts[0])
+                if is_there():
+                    packed.unlink()  # as many gigabytes again
     return picture_files(folder)
 
 

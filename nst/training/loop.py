@@ -28,7 +28,7 @@ from nst.images import save_image
 from nst.support import interrupts, memory
 from nst.support.arguments import check_choice, check_number, check_whole, missing
 from nst.support.runtime import device, progress, random_state_kept
-from nst.training.checkpoints import Checkpoints, latest, recorded
+from nst.training.checkpoints import Checkpoints, latest, only_run, recorded
 from nst.training.datasets import Batch
 
 try:
@@ -82,7 +82,8 @@ def train(model: nn.Module, encoder: nn.Module, loss: Loss, data: Data, config: 
           folder: str | os.PathLike | None = None, callback: Callback | None = None) -> list[dict[str, float]]:  # fmt: skip
     """Train `model` in place with Adam and return the losses of every step, those of resumed steps included.
 
-    model:    ends in eval mode, where it was trained: on `nst.device()`, or on its process' accelerator.
+    model:    ends in eval mode, where it was trained: on `nst.device()`, or on its process' accelerator, and without the `weak`
+              weights of the style that it had before.
     encoder:  is copied, frozen, to the same place, and itself left as it is.
     loss:     (model, encoder, batch, step) -> {part: scalar}; their sum is minimised. It calls model(…) once. What it draws at
               random from torch is the same for the same seed, step and process; the caller's random numbers stay untouched.
@@ -95,10 +96,13 @@ def train(model: nn.Module, encoder: nn.Module, loss: Loss, data: Data, config: 
     With a folder, Ctrl-C and SIGTERM let the step end, save a checkpoint and then leave; the second one leaves at once.
     Raises FloatingPointError at pictures, a loss or weights that are not finite, naming the step, its pictures and the last
     checkpoint; MemoryError where a step does not fit, with a `batch_size` that would; OSError where a checkpoint cannot be written;
-    ValueError where the folder holds the checkpoints of another run.
+    ValueError where the folder holds the checkpoints of another run, or another run is training in it, and where no weight of the
+    model requires a gradient.
     """
+    if not any(weight.requires_grad for weight in model.parameters()):
+        raise ValueError("model: none of its weights requires a gradient, as in shipped networks; model.requires_grad_() thaws it")
     holding = interrupts.held() if folder is not None else contextlib.nullcontext([])
-    with holding as asked, _accelerator(config, folder) as (accelerator, config), random_state_kept():
+    with holding as asked, _accelerator(config, folder) as (accelerator, config), random_state_kept(), _alone(folder, accelerator):
         optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
         wrapped, optimizer = accelerator.prepare(model.train().to(memory_format=torch.channels_last), optimizer)
         frozen = copy.deepcopy(encoder).requires_grad_(False).eval()
@@ -107,15 +111,15 @@ def train(model: nn.Module, encoder: nn.Module, loss: Loss, data: Data, config: 
         try:
             checkpoints = _checkpoints(folder, config, accelerator, encoder, loss, data) if folder is not None else None
             trace = checkpoints.resume() if checkpoints else []
+            if hasattr(model, "weak"):
+                model.weak = {}
             for step, batches in _ahead(data, config, accelerator, start=len(trace)):
                 torch.manual_seed(config.seed + 1_000_003 * (step * accelerator.num_processes + accelerator.process_index))
                 for group in optimizer.param_groups:
                     group["lr"] = config.learning_rate_at(step)
-                shown = memory.or_what_fits(
+                shown = memory.with_advice(
                     functools.partial(_step, wrapped, watching, loss, batches, step, optimizer, accelerator, config.clip),
-                    lambda size: _trial(model, frozen, loss, batches[0].to(accelerator.device), size, step),  # noqa: B023
-                    range(config.batch_size - 1, 0, -1),
-                    f"step {step + 1}: batch_size={config.batch_size} needs more memory than there is; {{fits}} would fit",
+                    functools.partial(_advice, model, frozen, loss, batches[0].to(accelerator.device), step),
                 )
                 if wrong := _not_finite(shown, batches, model):
                     last = latest(checkpoints.folder) if checkpoints else None
@@ -137,6 +141,10 @@ def train(model: nn.Module, encoder: nn.Module, loss: Loss, data: Data, config: 
             # take the mixed precision off forward again, and the mark that says it is on
             vars(accelerator.unwrap_model(wrapped, keep_fp32_wrapper=False)).pop("_is_accelerate_prepared", None)
     return trace
+
+
+def _alone(folder: str | os.PathLike | None, accelerator: Accelerator) -> contextlib.AbstractContextManager:
+    return contextlib.nullcontext() if folder is None else only_run(folder, accelerator)
 
 
 @contextlib.contextmanager
@@ -192,10 +200,12 @@ def _tell(bar, trace: list[dict[str, float]]) -> None:
 def samples(folder: str | os.PathLike, pictures: Sequence[Tensor], every: int = 250) -> Callback:
     """A callback for `train`: every so many steps, `folder`/sample_000250.png shows what the network makes of the pictures.
 
-    pictures (1, 3, H, W) of one height; the model has a `stylize(picture)`.
+    pictures (1, 3, H, W) of one height; the model has a `stylize(picture)`, as a TransformerNet does: TypeError where it has none.
     """
 
     def paint(step: int, parts: dict[str, float], model: nn.Module) -> None:
+        if not hasattr(model, "stylize"):
+            raise TypeError(f"model: a {type(model).__name__} has no stylize(picture), and paints no samples")
         if step % every == 0:
             Path(folder).mkdir(parents=True, exist_ok=True)
             painted = [model.eval().stylize(picture) for picture in pictures]
@@ -255,6 +265,14 @@ def _not_finite(shown: dict[str, float], batches: list[Batch], model: nn.Module)
 def _any_process(asked: list[int], accelerator: Accelerator) -> bool:
     """Has any process been asked to leave? They save together, or wait for each other for ever."""
     return bool(accelerator.reduce(torch.tensor(float(len(asked)), device=accelerator.device)))
+
+
+def _advice(model: nn.Module, encoder: nn.Module, loss: Loss, batch: Batch, step: int) -> str:
+    """What to say where a batch does not fit: how many of its pictures would have fitted."""
+    size = len(batch.content)
+    said = f"step {step + 1}: batch_size={size} needs more memory than there is"
+    fits = memory.first_that_fits(lambda fewer: _trial(model, encoder, loss, batch, fewer, step), range(size - 1, 0, -1))
+    return f"{said}; {fits} would fit" if fits else f"{said}; nothing smaller fits, either"
 
 
 def _trial(model: nn.Module, encoder: nn.Module, loss: Loss, batch: Batch, size: int, step: int) -> None:

@@ -96,7 +96,8 @@ class PerceptualLoss:
     """
 
     def __init__(self, config: PerceptualConfig, encoder: nn.Module, style: Tensor):
-        if min(check_picture(style, "style", one=True).shape[-2:]) < 64:
+        style = check_picture(style, "style", one=True)
+        if min(style.shape[-2:]) < 64:
             raise ValueError(f"style: {tuple(style.shape[-2:])} is too small, expected a shorter side of at least 64 px")
         self.config = config
         pixels = (style.detach().cpu() * 255).round().to(torch.uint8).numpy().tobytes()
@@ -117,9 +118,9 @@ class PerceptualLoss:
 
     def parts(self, output: Tensor, content: dict[str, Tensor], encoder: nn.Module, warm: float = 1.0,
               step: int = 0) -> dict[str, Tensor]:  # fmt: skip
-        """{"content", "style"[, "match"][, "tv"][, "range"]}, weighted, for pictures (B, 3, H, W) against {content layer: features}.
+        """{"content", "style"[, "match"][, "tv"][, "range"]}, weighted, for pictures (B, 3, H, W).
 
-        step: another one looks at other places.
+        content: {content layer: features} of the photographs; step: another one looks at other places.
         """
         config = self.config
         found = encoder(output, {*config.content_layers, *config.style_layers, *self.matched})

@@ -22,18 +22,18 @@ class Gallery(Panel):
 
     content: a picture (1, 3, H, W) or a name; one's own can be uploaded.   styles: names; all shipped ones if None.
     size: shorter side of the large picture.   Styles with a network are painted by it, the others by AdaIN.
-    `picture` is the large one. ValueError: an unknown name.
+    `picture` is the large one. ValueError: an unknown name, no style at all.
     """
 
     title = "Gallery"
     hint = "Upload a photograph, and press a style."
 
-    def __init__(self, content: Source = "chelsea", styles: Sequence[str] | None = None, size: int = 384):
+    def __init__(self, content: Source = "chelsea", styles: Sequence[str] | str | None = None, size: int = 384):
+        names = _checked(styles)
         super().__init__()
         self.size, self.small = size, {}
         self.photo = Chooser("Photograph", "content", content, self.line.say)
-        self.styles = list(assets.styles() if styles is None else styles)
-        titles = {name: title_of(name) for name in self.styles}
+        self.styles, titles = names, {name: title_of(name) for name in names}
         self.tiles = {name: Picture(mode="button", caption=title, alt=f"Paint as {title}") for name, title in titles.items()}
         for name, tile in self.tiles.items():
             tile.on_press(lambda name=name: self.choose(name))
@@ -84,6 +84,16 @@ class Gallery(Panel):
 
     def still(self) -> dict[str, Tensor]:
         return {"photograph": self.content, **{title_of(name): picture for name, picture in self.small.items()}}
+
+
+def _checked(styles: Sequence[str] | str | None) -> list[str]:
+    """The names of the styles. ValueError: there are none, or an unknown one."""
+    names = assets.styles() if styles is None else [styles] if isinstance(styles, str) else list(styles)
+    if not names:
+        raise ValueError("styles: expected the name of at least one style, got none")
+    for name in names:
+        assets.facts(name)
+    return names
 
 
 @torch.no_grad()

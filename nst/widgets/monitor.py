@@ -11,8 +11,11 @@ import ipywidgets
 import torch
 from torch import Tensor, nn
 
-from nst.support.runtime import no_progress
+from nst.decoders import LAYERS, Decoder, padded
+from nst.support.runtime import device, no_progress
+from nst.vgg import WIDTHS
 from nst.widgets.curves import bar, curves
+from nst.widgets.mixing import encoder
 from nst.widgets.parts import Panel, Picture, Source, button, column, named, show_if
 from nst.widgets.work import Token
 
@@ -24,6 +27,7 @@ class Monitor(Panel):
 
     steps:   how many there will be.   samples: pictures or names that the network paints now and then; three photographs if None.
     every:   seconds between two paintings of the samples.   size: their shorter side.
+    A Decoder paints what it gives back of them. Another network that has no `stylize` is watched by its losses alone.
     run:     a function of the callback, `lambda tell: train(…, callback=tell)`: then the widget has Start and Stop buttons, and the
         training runs on a thread of its own.
     `losses` are those so far. ValueError: steps under 1, an unknown name.
@@ -81,12 +85,13 @@ class Monitor(Panel):
 
     @torch.no_grad()
     def _sample(self, step: int, model: nn.Module) -> None:
-        training = model.training
+        painter = _painter(model)
+        if painter is None:
+            return self.line.say(f"a {type(model).__name__} has no stylize: the losses are shown, the photographs stay as they are")
         for name, picture in self.samples.items():
-            self.painted[name] = model.stylize(picture)
+            self.painted[name] = painter(picture)
             self.views[name].show(self.painted[name])
             self.views[name].alt = self.views[name].caption = f"{name} after step {step}"
-        model.train(training)
 
     def start(self) -> None:
         """Call `run` with this monitor on the worker's thread."""
@@ -119,6 +124,22 @@ class Monitor(Panel):
 
     def still(self) -> dict[str, Tensor]:
         return {**self.samples, **{f"{name}, painted": picture for name, picture in self.painted.items()}}
+
+
+def _painter(model: nn.Module) -> Callable[[Tensor], Tensor] | None:
+    """What makes a picture (1, 3, H, W) of a sample: the model's `stylize`; a decoder gives back what the lite encoder saw."""
+    if hasattr(model, "stylize"):
+        return model.stylize
+    if not isinstance(model, Decoder) or model.channels != WIDTHS["lite"][LAYERS.index(model.layer)]:
+        return None  # nobody, or another encoder's decoder
+
+    def give_back(picture: Tensor) -> Tensor:
+        where = next(model.parameters()).device
+        features = encoder()(padded(picture).to(device()), [model.layer])[model.layer]
+        made = model(features.to(where)).clamp(0, 1).cpu()
+        return made[..., : picture.shape[-2], : picture.shape[-1]]
+
+    return give_back
 
 
 def _display(widget: Monitor):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -31,6 +32,7 @@ QUALITY = 88  # of the JPEGs: live pictures are small and sent often
 PAGE, STILL_HEIGHTS = 880, (220, 190, 160, 130, 100)  # pixels of a page: its width, and the heights tried for a picture in a grid
 STILL_BYTES = 86_000  # of a grid as a file, about
 STILL_QUALITIES = ((1, 76), (1, 64), (1, 52), (2, 80), (2, 70), (2, 60))  # shrunk by, JPEG quality: the first that fits
+LARGEST = 1024  # pixels of the shorter side of an uploaded picture
 GRID = 96  # cells of a drawn mask along its longer side
 Source = str | Tensor
 
@@ -102,22 +104,40 @@ class Slider(anywidget.AnyWidget):
 
 
 class Upload(anywidget.AnyWidget):
-    """A button for a picture's file: `taken(name, picture)` is called with each, `say(text, wrong=True)` where it is none."""
+    """A button for a picture's file: `taken(name, picture)` is called with each, `say(text, wrong=True)` where it is none.
+
+    A file over `shrink_from` bytes is made smaller in the browser, as far as `picture_of` would; the servers of notebooks take no
+    message over 10 MiB. What is still over `most`, since the browser cannot read it, is not sent, and `say` is told.
+    """
 
     _esm = HERE / "upload.js"
     label = traitlets.Unicode("Upload").tag(sync=True)
     alt = traitlets.Unicode("Upload a picture").tag(sync=True)
     disabled = traitlets.Bool(False).tag(sync=True)
+    largest = traitlets.Int(LARGEST).tag(sync=True)
+    shrink_from = traitlets.Int(3 * 2**20).tag(sync=True)
+    most = traitlets.Int(9 * 2**20).tag(sync=True)
 
     def __init__(self, label: str, alt: str, taken: Callable[[str, Tensor], object], say: Callable[..., None]):
         super().__init__(label=label, alt=alt)
         self.taken, self.say = taken, say
-        self.on_msg(lambda _, message, buffers: self.take(message.get("name", ""), bytes(buffers[0])))
+        self.on_msg(self._told)
+
+    def _told(self, _: object, message: dict, buffers: Sequence[memoryview]) -> None:
+        name = message.get("name", "")
+        if message.get("type") == "too large":
+            size = f"{message.get('bytes', 0) / 2**20:.0f} MB"
+            self.say(f"{name}: {size} are too many to be sent, and this browser cannot read it to make it smaller. Save it as a "
+                     f"JPEG, or with a shorter side of {self.largest} pixels", wrong=True)  # fmt: skip
+        else:
+            self.take(name, bytes(buffers[0]))
 
     def take(self, name: str, content: bytes) -> None:
-        """A file's name and bytes."""
+        """A file's name and bytes. While the button is disabled nothing is taken."""
+        if self.disabled:
+            return self.say(f"{name}: not taken, since something is running", wrong=True)
         try:
-            picture = picture_of(content, name)
+            picture = picture_of(content, name, self.largest)
         except ValueError as error:
             self.say(str(error), wrong=True)
         else:
@@ -232,7 +252,7 @@ class Chooser(ipywidgets.Box):
             self._chosen()
 
 
-def picture_of(content: bytes, name: str, largest: int = 1024) -> Tensor:
+def picture_of(content: bytes, name: str, largest: int = LARGEST) -> Tensor:
     """An uploaded file as (1, 3, H, W) with a shorter side of at most `largest`. ValueError: it is not a picture; names it."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "picture"
@@ -319,6 +339,8 @@ class Panel(ipywidgets.VBox):
 
     def close(self) -> None:
         """Stop the work and take everything out of the kernel; pictures, too: a notebook's `Out` keeps the panel itself."""
+        if sys.is_finalizing() or "worker" not in vars(self):
+            return  # Python is going, and half of it is gone; or the panel was never made: there is nothing to tidy up
         self.worker.stop()
         close_all(self)
         for name in vars(self).keys() - self._kept:

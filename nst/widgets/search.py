@@ -8,7 +8,8 @@ from dataclasses import replace
 from torch import Tensor
 
 from nst import gatys
-from nst.gatys import SMALLEST_SCALE, GatysConfig
+from nst.controls import StyleMix
+from nst.gatys import GatysConfig
 from nst.images import resize
 from nst.support.runtime import no_progress
 from nst.vgg import VGG19
@@ -25,7 +26,7 @@ class Search:
 
     def __init__(self, content: Tensor, style: Tensor, config: GatysConfig, encoder: VGG19, start: Tensor | None = None):
         self.content, self.style, self.config, self.encoder, self.picture = content, style, config, encoder, start
-        self.sizes = _sizes(content, style, config.scales)
+        self.sizes = [(small, mix.styles[0]) for small, mix in gatys.scales(config.scales, content, StyleMix.of(content, style))]
         self.total, self.done = config.evaluations * len(self.sizes), 0
 
     def run(self, token: Token, told: Told) -> None:
@@ -59,14 +60,3 @@ class Search:
             token.check()
             if self.config is config:  # nothing changed: it is done, or there is nothing more to be found
                 self.done = until
-
-
-def _sizes(content: Tensor, style: Tensor, scales: int) -> list[tuple[Tensor, Tensor]]:
-    """Content and style from coarse to fine, each side halved as long as it stays useful."""
-    pairs = [(content, style)]
-    for k in range(1, scales):
-        sides = [round(min(picture.shape[-2:]) / 2**k) for picture in (content, style)]
-        if min(sides) < SMALLEST_SCALE:
-            break
-        pairs.insert(0, (resize(content, sides[0]), resize(style, sides[1])))
-    return pairs

@@ -19,16 +19,33 @@ from nst.widgets.work import Token, stoppable
 
 METHODS = [("Gatys", "gatys"), ("Trained", "fast"), ("AdaIN", "adain"), ("WCT", "wct")]
 STARTS = [("Photograph", "content"), ("Style", "style"), ("Noise", "noise"), ("This result", "result")]
-CONTENT_LAYERS = ("relu2_2", "relu3_3", "relu4_2")
+CONTENT_LAYERS = ("relu2_2", "relu3_2", "relu3_3", "relu4_2")
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 SIZES = (128, 192, 256, 384, 512)
 EVERY = 0.25  # seconds between two pictures on the screen
 
 
+def _weight(label: str, value: float, low: float, high: float) -> Slider:
+    """A slider for a weight, which reaches the value that it starts with; 0 at its left end."""
+    return Slider(label=label, value=value, min=min(low, value or low), max=max(high, value), log=True, off=True)
+
+
+def _ticks(usual: tuple[str, ...], chosen: tuple[str, ...]) -> dict[str, ipywidgets.Checkbox]:
+    """Boxes to tick for the usual layers and those of a recipe, from shallow to deep."""
+    return {name: tick(name, name in chosen) for name in sorted({*usual, *chosen}, key=lambda name: (name[4:], name))}
+
+
+def _ticked(boxes: dict[str, ipywidgets.Checkbox], chosen: tuple[str, ...]) -> tuple[str, ...]:
+    """The layers that are ticked: those of the recipe in its own order, then the others."""
+    return tuple(sorted((name for name, box in boxes.items() if box.value),
+                        key=lambda name: chosen.index(name) if name in chosen else len(chosen)))  # fmt: skip
+
+
 class Studio(Panel):
     """`nst.widgets.studio()`: choose or upload a photograph and a style, run a method, and watch.
 
-    content, style: pictures (1, 3, H, W) or names.   config: what Gatys' method starts with, `GatysConfig.default()` if None.
+    content, style: pictures (1, 3, H, W) or names.   config: what Gatys' method starts with, `GatysConfig.default()` if None; what
+    has no control here stays as it is in it, and so does each style layer's own weight.
     Weights and layers may change while it runs: the search goes on from its best picture under the new ones. It can be paused, and
     stops within a second. `picture` is the latest result, `losses` those of every evaluation. ValueError: an unknown name.
     """
@@ -65,13 +82,14 @@ class Studio(Panel):
 
     def _make_gatys_options(self) -> None:
         config = self.config
-        self.content_weight = Slider(label="Content weight", value=config.content_weight, min=0.01, max=100.0, log=True)
-        self.style_weight = Slider(label="Style weight", value=config.style_weight, min=0.1, max=1000.0, log=True, off=True)
-        self.tv_weight = Slider(label="Total variation weight", value=config.tv_weight, min=0.01, max=100.0, log=True, off=True)
-        self.content_layers = {name: tick(name, name in config.content_layers) for name in CONTENT_LAYERS}
-        self.style_layers = {name: tick(name, name in config.style_layers) for name in STYLE_LAYERS}
+        self.content_weight = _weight("Content weight", config.content_weight, 0.01, 100.0)
+        self.style_weight = _weight("Style weight", config.style_weight, 0.1, 1000.0)
+        self.tv_weight = _weight("Total variation weight", config.tv_weight, 0.01, 100.0)
+        self.content_layers = _ticks(CONTENT_LAYERS, config.content_layers)
+        self.style_layers = _ticks(STYLE_LAYERS, config.style_layers)
         self.start = one_of("Start from", STARTS, config.start)
-        self.evaluations = Slider(label="Evaluations per scale", value=config.evaluations, min=10, max=400, step=10)
+        least, most = min(10, config.evaluations), max(400, config.evaluations)
+        self.evaluations = Slider(label="Evaluations per scale", value=config.evaluations, min=least, max=most, step=10)
         ticks = [
             column(ipywidgets.Label(text), column(*boxes.values(), kind="ticks"), kind="labelled")
             for text, boxes in (("Content from", self.content_layers), ("Style from", self.style_layers))
@@ -108,13 +126,17 @@ class Studio(Panel):
 
     def recipe(self) -> GatysConfig:
         """The recipe that the controls describe. ValueError: no layer is ticked."""
-        content, style = (tuple(k for k, box in boxes.items() if box.value) for boxes in (self.content_layers, self.style_layers))
+        config = self.config
+        content = _ticked(self.content_layers, config.content_layers)
+        style = _ticked(self.style_layers, config.style_layers)
         if not content or not style:
             raise ValueError("tick at least one layer for the content, and one for the style")
+        own = dict(zip(config.style_layers, config.style_layer_weights or (), strict=False))  # a layer that is new gets their mean
+        weights = tuple(own.get(layer, sum(own.values()) / len(own)) for layer in style) if own else None
         return replace(
-            self.config, content_layers=content, style_layers=style, content_weight=self.content_weight.value,
+            config, content_layers=content, style_layers=style, content_weight=self.content_weight.value,
             style_weight=self.style_weight.value, tv_weight=self.tv_weight.value, evaluations=int(self.evaluations.value),
-            style_layer_weights=None, start="content" if self.start.value == "result" else self.start.value,
+            style_layer_weights=weights, start="content" if self.start.value == "result" else self.start.value,
         )  # fmt: skip
 
     def _recipe_changed(self) -> None:

@@ -2,8 +2,10 @@
 
     python tests/benchmarks/bench_quality.py --assets FOLDER [--judge judge.py] [--only gatys adain …] [--output FOLDER]
 
-The judge is a program with load_networks, prepare and measure -> (share, lost, edges, leak): how much of the style is still
-missing, what of the photograph's layout is lost, what of its edges, and whether the style picture shines through. Less is better.
+The judge is a program with load_networks, prepare, measure -> (share, lost, edges, leak) and paint -> (empty, unused): how much of
+the style is still missing, what of the photograph's layout is lost, what of its edges, whether the style picture shines through;
+how much of the style's contrast is missing where the photograph is flat, and how far the style's places are from the nearest of
+the painting. Less is better.
 FOLDER holds `photos_kept_out/`, `paintings/`, `cache/` and the judge's networks; it is NST_TEST_ASSETS where that is set.
 
 gatys, adain, wct and the peer paint nine pairs: three public ones, and six photographs and paintings that no training has seen.
@@ -33,7 +35,7 @@ from nst.transformer_net import shipped_styles
 
 PUBLIC = ("starry_night", "great_wave", "composition_vii")  # with Tübingen's Neckarfront
 PAINTINGS = ("la_muse", "candy", "vg_la_cafe", "bamboo_forest", "seated_nude", "rain_princess_cropped")  # none seen in training
-COLUMNS = ("share", "lost", "edges", "leak")
+COLUMNS = ("share", "lost", "edges", "empty", "unused", "leak")
 Painter = Callable[[Tensor, Tensor], Tensor]  # (content, style) -> picture
 
 
@@ -96,8 +98,14 @@ def sheet(rows: list[list[Tensor]], path: Path) -> None:
 
 
 def show(name: str, rows: list[tuple[float, ...]], middle: Callable) -> None:
-    figures = "  ".join(f"{column} {middle(row[k] for row in rows):6.3f}" for k, column in enumerate(COLUMNS[:3]))
-    print(f"{name:24} {figures}  leak at most {max(abs(row[3]) for row in rows):.2f}", flush=True)
+    figures = "  ".join(f"{column} {middle(row[k] for row in rows):6.3f}" for k, column in enumerate(COLUMNS[:-1]))
+    print(f"{name:24} {figures}  leak at most {max(abs(row[-1]) for row in rows):.2f}", flush=True)
+
+
+def figures(judge, networks, picture: Tensor, prepared: dict) -> tuple[float, ...]:
+    """A painting's COLUMNS."""
+    *seen, leak = judge.measure(picture, prepared, networks)
+    return (*seen, *judge.paint(picture, prepared, networks), leak)
 
 
 def bench_arbitrary(judge, networks, a: argparse.Namespace) -> None:
@@ -107,30 +115,34 @@ def bench_arbitrary(judge, networks, a: argparse.Namespace) -> None:
     made = []
     for name, paint in chosen.items():
         made.append([paint(content, style) for content, style in couples])
-        show(name, [judge.measure(x, p, networks) for x, p in zip(made[-1], prepared, strict=True)], statistics.mean)
+        show(name, [figures(judge, networks, x, p) for x, p in zip(made[-1], prepared, strict=True)], statistics.mean)
     if made and a.output:
         sheet([list(row) for row in zip(*zip(*couples), *made)], a.output / f"any_style_{a.size}.png")
 
 
 def bench_trained(judge, networks, a: argparse.Namespace) -> None:
     photos = [nst.load_image(path, a.size) for path in sorted((a.assets / "photos_kept_out").glob("*.jpg"))[::2]]
-    shown, shares = [], []
+    shown, middles = [], []
     for name in shipped_styles():
         if a.only and name not in a.only:
             continue
         net, style = nst.load_style(name), nst.assets.picture(name, a.size)
+        prepared = [judge.prepare(photo, style, networks) for photo in photos]
+
+        def judged(pictures: list[Tensor], prepared=prepared) -> list[tuple[float, ...]]:
+            return [figures(judge, networks, x, p) for x, p in zip(pictures, prepared, strict=True)]
+
         pictures = [net.stylize(photo) for photo in photos]
-        rows = [judge.measure(x, judge.prepare(p, style, networks), networks) for x, p in zip(pictures, photos, strict=True)]
+        rows = judged(pictures)
         show(name, rows, statistics.median)
-        shares.append(statistics.median(row[0] for row in rows))
+        middles.append([statistics.median(column) for column in zip(*rows)])
         shown.append([style, *pictures[:7]])
         if a.strengths:
             for strength in (0, 0.25, 0.5, 0.75, 1):
-                weaker = [net.stylize(photo, strength=strength) for photo in photos]
-                rows = [judge.measure(x, judge.prepare(p, style, networks), networks) for x, p in zip(weaker, photos, strict=True)]
-                show(f"  strength {strength}", rows, statistics.median)
-    if shares:
-        print(f"mean share of the {len(shares)} trained styles: {statistics.mean(shares):.3f}")
+                weaker = judged([net.stylize(photo, strength=strength) for photo in photos])
+                show(f"  strength {strength}", weaker, statistics.median)
+    if middles:
+        show(f"mean of {len(middles)} styles", middles, statistics.mean)
     if shown and a.output:
         sheet(shown, a.output / f"trained_styles_{a.size}.png")
 

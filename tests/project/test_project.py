@@ -21,7 +21,7 @@ import nst
 TOP = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((TOP / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-INSTALLED = [extra for extra in EXTRAS if extra != "mutants"]  # what `make` installs
+INSTALLED = [extra for extra in EXTRAS if extra not in ("mutants", "heic")]  # what `make` installs
 CONDA_NAMES = {"torch": "pytorch", "build": "python-build"}  # the others are called the same there
 LOCK = (TOP / "requirements.lock").read_text(encoding="utf-8")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stress import Row, pictures, training, weights
+from stress import Row, folders, masks, pictures, training, weights
 
 from nst.support import interrupts
 
@@ -40,3 +40,8 @@ def test_the_table_notices():
     assert row.tried == 7 and [failure.split(":")[0] for failure in row.failures] == ["dies", "wrong", "large", "program", "slow"]
     assert "exit code 3" in row.failures[0] and "ZeroDivisionError" in row.failures[1] and "os.system" in row.failures[3]
     assert str(row).split()[2:5] == ["7", "5", "0"] and str(Row("b", skipped="why")).endswith("skipped: why")
+
+
+def test_masks_and_folders():
+    check(masks.run(200, 0))
+    check(folders.run(100, 0))

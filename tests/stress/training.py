@@ -139,7 +139,7 @@ def _compare(row: Row, label: str, folder: Path, whole: Trace) -> None:
 
 
 def asked_to_leave(row: Row, number: signal.Signals) -> Row:
-    """SIGINT or SIGTERM: it leaves as that signal says, and no step is lost."""
+    """SIGINT, SIGTERM or SIGHUP: it leaves as that signal says, and no step is lost."""
     with tempfile.TemporaryDirectory() as folder:
         process, pipe = start(_train, Path(folder), 10_000)
         while (step := pipe.recv()) < 5:
@@ -151,7 +151,7 @@ def asked_to_leave(row: Row, number: signal.Signals) -> Row:
                 step = pipe.recv()
         except EOFError:
             process.join()
-        left = {signal.SIGINT: 1, signal.SIGTERM: -signal.SIGTERM}[number]  # a KeyboardInterrupt; ended by the signal
+        left = 1 if number == signal.SIGINT else -number  # a KeyboardInterrupt; ended by the signal
         error = "" if process.exitcode == left else f"exit code {process.exitcode}, expected {left}"
         saved = latest(folder)
         lost = saved is None or int(saved.name[5:]) != step

@@ -53,6 +53,6 @@ def test_what_is_missing_says_the_extra():
     said = str(missing(ModuleNotFoundError("no", name="accelerate"), "train"))
     assert said.startswith("accelerate is not installed") and '".[train]"' in said
     without = "import sys; sys.modules |= {'matplotlib': None, 'accelerate': None}; import nst; "
-    for wanted, package, extra in (("show", "matplotlib", "notebooks"), ("training", "accelerate", "train")):
+    for wanted, package, extra in (("show", "matplotlib", "notebooks"), ("training.train", "accelerate", "train")):
         run = subprocess.run([sys.executable, "-c", f"{without}nst.{wanted}"], capture_output=True, text=True)
         assert f"{package} is not installed; it comes with the extra '{extra}'" in run.stderr

@@ -34,10 +34,22 @@ def test_the_largest_that_fits_is_named(error: Exception):
         return size
 
     with pytest.raises(MemoryError, match=r"^100 is too much; 25 fits$"):
-        memory.or_what_fits(run, run, (75, 50, 25, 10), "100 is too much; {fits} fits")
-    with pytest.raises(MemoryError, match="^100 is too much; nothing smaller fits, either$"):
-        memory.or_what_fits(run, run, (75, 50), "100 is too much; {fits} fits")
-    assert memory.or_what_fits(lambda: run(7), run, (), "") == 7
+        memory.with_advice(run, lambda: f"100 is too much; {memory.first_that_fits(run, (75, 50, 25, 10))} fits")
+    assert memory.first_that_fits(run, (75, 50)) is None
+    assert memory.with_advice(lambda: run(7), str) == 7
+
+
+def test_shorter_sides_are_tried_from_large_to_small():
+    tried = []
+
+    def too_large(side: int):
+        tried.append(side)
+        raise MemoryError
+
+    assert memory.shorter_side_that_fits(too_large, 256, 300) is None and tried == [192, 128, 96, 64, 48, 32]
+    assert memory.shorter_side_that_fits(lambda side: side, 300, 256) == 192
+    assert memory.too_large("style", 256, 300, None).endswith("style: 300 x 256 pixels need more memory than there is; nothing "
+                                                              "smaller fits, either")  # fmt: skip
 
 
 def test_other_errors_stay_what_they_are():
@@ -45,9 +57,9 @@ def test_other_errors_stay_what_they_are():
         raise RuntimeError("shapes do not fit" if size else "out of memory")
 
     with pytest.raises(RuntimeError, match="shapes do not fit"):
-        memory.or_what_fits(wrong, wrong, (1,), "")
+        memory.with_advice(wrong, lambda: str(memory.first_that_fits(wrong, (1,))))
     with pytest.raises(RuntimeError, match="shapes do not fit"):
-        memory.or_what_fits(lambda: wrong(1), wrong, (1,), "")
+        memory.with_advice(lambda: wrong(1), str)
 
 
 LIMITED = """

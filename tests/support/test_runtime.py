@@ -88,3 +88,16 @@ def test_one_thread_may_have_no_progress_bars(monkeypatch):
 def test_importing_nst_imports_nothing_heavy():
     code = "import sys, nst; sys.exit(int(any(m in sys.modules for m in ('torch', 'matplotlib', 'skimage', 'PIL'))))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize("number", [10**20, -(2**64), 1.5, "3", None, True])
+def test_a_seed_that_torch_cannot_take(number):
+    with pytest.raises(ValueError, match="^seed=.*: expected a whole number from 0 to"):
+        runtime.seed(number)
+
+
+def test_a_device_that_is_not_here_is_said_in_short(monkeypatch):
+    monkeypatch.setenv("NST_DEVICE", "mps" if not torch.backends.mps.is_available() else "xla")
+    with pytest.raises(ValueError, match="^NST_DEVICE=.*this torch cannot use it.*expected cpu, cuda") as said:
+        runtime.device()
+    assert len(str(said.value)) < 250

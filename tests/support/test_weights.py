@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
+import io
 import random
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -120,3 +123,122 @@ def test_networks_whose_facts_are_wrong_are_named(tmp_path: Path, load, facts: d
 def test_the_digest_is_of_the_bytes(tmp_path: Path):
     (tmp_path / "abc").write_bytes(b"abc")
     assert weights.sha256(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2
+
+
+# --- others' checkpoints ----------------------------------------------------------------------------------------------------------
+
+TENSORS = {"layer.weight": torch.arange(6.0).view(2, 3), "layer.bias": torch.ones(2)}
+
+
+def named(before: str) -> dict:
+    return {before + k: v for k, v in TENSORS.items()}
+
+
+@pytest.mark.parametrize("stored", [
+    TENSORS, named("module."), named("_orig_mod."), named("module._orig_mod."), named("_fsdp_wrapped_module."),
+    *({name: TENSORS, "epoch": 3, "lr": [0.1]} for name in ("state_dict", "model", "net", "generator", "model_state_dict")),
+    {"state_dict": named("module.")}, {"state_dict": named("net."), "optimizer": {"state": {0: {"exp_avg": torch.ones(3)}}}},
+    {"net": {"inner": named("module.")}, "options": argparse.Namespace(lr=1)}, {**named("net."), "loss.layer.scale": torch.ones(1)},
+], ids=str)  # fmt: skip
+@pytest.mark.parametrize("new", [True, False])
+def test_what_is_around_a_state_dict_is_taken_off(tmp_path: Path, stored: dict, new: bool):
+    torch.save(stored, tmp_path / "a.model", _use_new_zipfile_serialization=new)
+    assert weights.is_foreign(tmp_path / "a.model")
+    found = weights.below("a.model", weights.read_pth(tmp_path / "a.model"), "layer.weight")
+    assert found.keys() == TENSORS.keys() and all(torch.equal(found[k], v) for k, v in TENSORS.items())
+
+
+def test_safetensors_of_others_are_checkpoints_too(tmp_path: Path):
+    save_file(named("net."), tmp_path / "model.safetensors", metadata={"format": "pt"})
+    assert weights.is_foreign(tmp_path / "model.safetensors")
+    assert weights.read_pth(tmp_path / "model.safetensors").keys() == named("net.").keys()
+    weights.write(tmp_path / "ours.pth", "test", TENSORS, {})
+    assert not weights.is_foreign(tmp_path / "ours.pth") and weights.read(tmp_path / "ours.pth", "test")[0].keys() == TENSORS.keys()
+    assert not weights.is_foreign(tmp_path / "none.pth")
+
+
+def test_two_networks_in_one_file_are_both_named(tmp_path: Path):
+    torch.save({"net": TENSORS, "ema": TENSORS}, tmp_path / "two.pth")
+    with pytest.raises(ValueError, match=r"two.pth: holds several networks \(net., ema.\)"):
+        weights.below("two.pth", weights.read_pth(tmp_path / "two.pth"), "layer.weight")
+    torch.save({**named("module."), **TENSORS}, tmp_path / "twice.pth")
+    with pytest.raises(ValueError, match="twice.pth: holds layer.weight twice"):
+        weights.read_pth(tmp_path / "twice.pth")
+
+
+class Options:
+    """An object whose class torch does not know."""
+
+
+def scripted() -> bytes:
+    file = io.BytesIO()
+    torch.jit.save(torch.jit.trace(torch.nn.Linear(3, 2), torch.ones(1, 3)), file)
+    return file.getvalue()
+
+
+def saved(thing: object) -> bytes:
+    file = io.BytesIO()
+    torch.save(thing, file)
+    return file.getvalue()
+
+
+def zipped(name: str) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(name, b"1")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(("content", "said"), [
+    (lambda: saved(torch.nn.Linear(3, 2)), r"is a whole pickled module \(torch.nn.modules.linear.Linear\).*save net.state_dict\(\)"),
+    (lambda: saved({"model": torch.nn.Linear(3, 2)}), "is a whole pickled module"),
+    (lambda: saved(Options()), r"is a whole pickled module \(.*Options\)"),
+    (lambda: saved({"state_dict": TENSORS, "best": np.float64(3)}), r"holds objects beside its tensors \(numpy"),
+    (lambda: saved([torch.ones(3)]), "is not a state dict of tensors"), (lambda: saved({"epoch": 3}), "is not a state dict of tensors"),
+    (lambda: saved({}), "is not a state dict of tensors"), (scripted, "is a TorchScript program"),
+    (lambda: b"\n <!DOCTYPE html><html><body>404", "is a web page"), (lambda: b"<HTML>", "is a web page"),
+    (lambda: b'<?xml version="1.0"?><Error>', "is a web page"),
+    (lambda: b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "is a Git LFS pointer.*git lfs pull"),
+    (lambda: b"/annex/objects/MD5E-s1", "is a git-annex pointer"), (lambda: b"\x89PNG\r\n\x1a\n", "is a picture"),
+    (lambda: b"\xff\xd8\xff\xe0..JFIF", "is a picture"), (lambda: b"\x89HDF\r\n\x1a\n", "is an HDF5 file"),
+    (lambda: b"\x04\0\0\0\1\0\0\0\3\0\0\0V 1", "is a file of Lua's Torch7"), (lambda: b"\x1f\x8b\x08", "is a packed archive"),
+    (lambda: zipped("a.txt"), "is a zip archive"), (lambda: zipped("a.npy"), "is NumPy's archive"), (lambda: b"", "is empty"),
+    (lambda: b"GGUF\3", "is a GGUF file"),
+])  # fmt: skip
+def test_what_cannot_be_read_is_called_what_it_is(tmp_path: Path, content, said: str):
+    """By every reader, whatever the suffix, in one line."""
+    for name in ("odd.pth", "odd.safetensors", "ODD.PTH", "odd"):
+        (tmp_path / name).write_bytes(content())
+        for load in (nst.load_style, nst.VGG19.load, weights.read_pth):
+            with pytest.raises(ValueError, match=f"{name}: {said}") as raised:
+                load(tmp_path / name)
+            assert "\n" not in str(raised.value)
+    with pytest.raises(ValueError, match=r"odd.pth: is (a torch checkpoint, expected a safetensors file|.*)"):
+        nst.decoders.Decoder.load(tmp_path / "odd.pth")
+
+
+def test_a_decoder_from_elsewhere_is_a_torch_checkpoint(tmp_path: Path):
+    torch.save(TENSORS, tmp_path / "decoder.pth")
+    with pytest.raises(ValueError, match="decoder.pth: is a torch checkpoint, expected a safetensors file"):
+        nst.decoders.Decoder.load(tmp_path / "decoder.pth")
+
+
+def test_what_does_not_fit_is_said_in_one_line():
+    for tensors, said in (({"weight": torch.ones(2, 3)}, "it lacks bias"), ({"weight": torch.ones(2, 3), "b": torch.ones(2)}, "b has no"),
+                          ({"weight": torch.ones(3, 2), "bias": torch.ones(2)}, r"weight has the shape \(3, 2\), expected \(2, 3\)")):
+        with pytest.raises(ValueError, match=f"^{said}"):
+            weights.fill(lambda: torch.nn.Linear(3, 2), tensors)
+
+
+def test_networks_are_float32_and_can_be_differentiated_whatever_the_caller_set(tmp_path: Path):
+    weights.write(tmp_path / "a.safetensors", "test", {"weight": torch.rand(2, 3).half(), "bias": torch.rand(2)}, {})
+    before = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(torch.float64)
+        with torch.inference_mode():
+            layer = weights.fill(lambda: torch.nn.Linear(3, 2), weights.read(tmp_path / "a.safetensors", "test")[0])
+    finally:
+        torch.set_default_dtype(before)
+    assert {p.dtype for p in layer.parameters()} == {torch.float32} and not any(p.is_inference() for p in layer.parameters())
+    layer(torch.rand(1, 3)).sum().backward()
+    assert torch.equal(layer.bias.grad, torch.ones(2))

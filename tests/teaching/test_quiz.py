@@ -32,6 +32,14 @@ def test_the_right_letter_cannot_be_guessed():
     assert max(letters.values()) <= 22 and len(letters) >= 3
 
 
+def test_the_right_choice_cannot_be_guessed_by_its_length():
+    """By chance it is the longest, or the shortest, of 3 to 4 in about 12 of 40."""
+    lengths = [([len(c.text) for c in q.choices], len(next(c for c in q.choices if c.right).text))
+               for n in quiz.lessons() for q in quiz.questions(n)]  # fmt: skip
+    assert 4 <= sum(right == max(all_of_them) for all_of_them, right in lengths) <= 12
+    assert 4 <= sum(right == min(all_of_them) for all_of_them, right in lengths) <= 16
+
+
 def test_plain_text_where_there_are_no_widgets(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
     real = builtins.__import__
 

@@ -43,8 +43,11 @@ LIBRARY = {
     "mean_and_std": nst.adain.mean_and_std,
     "adain": nst.adain.adaptive_instance_norm,
     "masked_statistics": nst.adain.mean_and_std,
+    "covariance": lambda x: nst.covariance.mean_and_covariance(x)[1][0],
     "whiten": nst.wct.whiten,
     "colour": nst.wct.colour,
+    "coral": nst.colour.coral,
+    "keep_luminance": nst.colour.keep_color,
     "relaxed_distance": lambda x, y: nst.losses.relaxed_emd(x[None], y[None]),
 }
 

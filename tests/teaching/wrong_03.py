@@ -152,6 +152,7 @@ def named(blocks, prefix="conv", first=1):
     return lambda count: names[min(count - first, len(names) - 1)]
 
 
+RIGHT_NAMES = named((2, 2, 4, 4, 4))
 wrong(checks.paper_name, {
     "this is VGG-16": named((2, 2, 3, 3, 3)),
     "the count begins at 1": named((2, 2, 4, 4, 4, 1), first=0),
@@ -171,4 +172,238 @@ wrong(checks.weight_sweep, {
     "compare the rows": predictions(SWEEP, place=1, to="rises"),
     "how much does the content loss rise": predictions(SWEEP, place=2, to="0.1 to 1"),
     "starts at the photograph": predictions(SWEEP, place=3, to="noise"),
+})  # fmt: skip
+
+
+wrong(checks.content_gradient, {
+    "is wrong, and the ReLU is missing": lambda f, p: p - f,
+    "twice too large, and the ReLU is missing": lambda f, p: 2 * (f - p),
+    "half of it": lambda f, p: (f - p) * (f > 0) / 2,
+    "the mask looks at F - P": lambda f, p: (f - p).clamp_min(0) * 1.0,
+    "the wrong way round": lambda f, p: (f - p) * (f == 0),
+    "whatever its size": lambda f, p: (f - p) * f,
+    "these are the terms of the loss": lambda f, p: (f - p) ** 2 / 2,
+    "the mask alone": lambda f, p: (f > 0).float(),
+    "expected the shape": lambda f, p: ((f - p) * (f > 0)).sum(),
+})  # fmt: skip
+
+
+def with_the_course_s_own(f, a):
+    g = f @ f.T / f.numel()
+    return (g - a) @ f / f.numel() ** 2 * (f > 0)
+
+
+wrong(checks.style_gradient, {
+    "F F^T was divided": with_the_course_s_own,
+    "A comes undivided": lambda f, a: (f @ f.T / f.shape[1] - a) @ f / f.numel() ** 2 * (f > 0),
+    "the whole of the division": lambda f, a: (f @ f.T / f.numel() - a) @ f * (f > 0),
+    "nor cut by the ReLU": lambda f, a: (f @ f.T - a) @ f,
+    "divided by N^2 only": lambda f, a: (f @ f.T - a) @ f * (f > 0) / f.shape[0] ** 2,
+    "divided by M^2 only": lambda f, a: (f @ f.T - a) @ f * (f > 0) / f.shape[1] ** 2,
+    "the sign is wrong": lambda f, a: -style(f, a) * (f > 0),
+    "multiplied by F": lambda f, a: (f @ f.T - a) / f.numel() ** 2,
+    "the mask looks at the gradient": lambda f, a: style(f, a).relu(),
+    "four times too large": lambda f, a: 4 * style(f, a) * (f > 0),
+    "two times too large": lambda f, a: 2 * style(f, a) * (f > 0),
+    "(5, 3)": lambda f, a: (f @ f.T - a) @ f * (f > 0) / 36**2,  # N M of the first example
+})  # fmt: skip
+
+
+class CutsTheWay(Layer):
+    def forward(self, input):
+        super().forward(input)
+        return input.detach()
+
+
+class CutsTheWayAround(Layer):
+    def forward(self, input):
+        with torch.no_grad():
+            super().forward(input)
+            return input.clone()
+
+
+class Learns(Layer):
+    def __init__(self, target):
+        super().__init__(target)
+        del self.target
+        self.target = nn.Parameter(target.detach().clone())
+
+
+class Scales(Layer):
+    """Right numbers, another gradient."""
+
+    def forward(self, input):
+        super().forward(input)
+        return 2 * input - input.detach()
+
+
+class Blind(Layer):
+    def measure(self, input):
+        with torch.no_grad():
+            return F.mse_loss(input, self.target)
+
+
+class Rooted(Layer):
+    def measure(self, input):
+        return F.mse_loss(input, self.target).sqrt()
+
+
+class Halved(Layer):
+    def measure(self, input):
+        return F.mse_loss(input, self.target) / 2
+
+
+class Entries(Layer):
+    def measure(self, input):
+        return (input - self.target) ** 2
+
+
+class Adds(Layer):
+    def forward(self, input):
+        self.loss = getattr(self, "loss", 0) + self.measure(input)
+        return input
+
+
+class ReturnsTheTarget(Layer):
+    def forward(self, input):
+        super().forward(input)
+        return self.target + 0 * input
+
+
+class ReturnsNothing(Layer):
+    def forward(self, input):
+        super().forward(input)
+
+
+class Pair(Layer):
+    def forward(self, input):
+        super().forward(input)
+        return input, self.loss
+
+
+class Method(nn.Module):
+    def __init__(self, target):
+        super().__init__()
+        self.target = target.detach()
+
+    def loss(self):
+        return F.mse_loss(self.input, self.target)
+
+    def forward(self, input):
+        self.input = input
+        return input
+
+
+wrong(checks.content_layer, {
+    "cuts the gradient of what goes through": CutsTheWay,
+    "would never reach the picture": CutsTheWayAround,
+    "is a parameter of the layer": Learns,
+    "changes the gradient of what goes through": Scales,
+    "carries no gradient": Blind,
+    "the root of the mean": Rooted,
+    "half the mean": Halved,
+    "the loss is not a number": Entries,
+    "the losses of all inputs add up": Adds,
+    "forward returns the target": ReturnsTheTarget,
+    "returns None": ReturnsNothing,
+    "must be its input": Pair,
+    "`loss` is a function": Method,
+})  # fmt: skip
+
+
+def stands_still(loss, start, steps, rate):
+    x = start.clone().requires_grad_()
+    optimizer = torch.optim.Adam([x], lr=rate)
+    best, lowest = None, float("inf")
+    for _ in range(steps):
+        optimizer.zero_grad()
+        value = loss(x)
+        value.backward()
+        if value < lowest:
+            best, lowest = x.detach().clone(), value.item()
+        optimizer.step()
+        x = x.detach().clamp(0, 1).requires_grad_()  # the optimiser keeps the x that it was given
+    return best, lowest
+
+
+def without_an_optimiser(loss, start, steps, rate):
+    x = start.clone()
+    values = [loss(x).item() for _ in range(steps)]
+    return x, min(values)
+
+
+def uphill(loss, start, steps, rate):
+    x, best, lowest = start.clone(), start.clone(), float("inf")
+    for _ in range(steps):
+        x = x.requires_grad_()
+        value = loss(x)
+        (slope,) = torch.autograd.grad(value, x)
+        if value.item() < lowest:
+            best, lowest = x.detach(), value.item()
+        x = (x.detach() + 0.02 * slope).clamp(0, 1)
+    return best, lowest
+
+
+def outside_in_between(loss, start, steps, rate):
+    x = start.clone().requires_grad_()
+    optimizer = torch.optim.Adam([x], lr=rate)
+    best, lowest = None, float("inf")
+    for _ in range(steps):
+        optimizer.zero_grad()
+        value = loss(x)
+        value.backward()
+        if value < lowest and 0 <= x.min() and x.max() <= 1:
+            best, lowest = x.detach().clone(), value.item()
+        optimizer.step()
+    return best, lowest
+
+
+def asks_again_and_again(loss, start, steps, rate):
+    for _ in range(steps):
+        for _ in range(4):
+            loss(start)
+    return search(loss, start, steps, rate)
+
+
+def with_its_graph(loss, start, steps, rate):
+    best, _ = search(loss, start, steps, rate)
+    return best, loss(best.requires_grad_())
+
+
+wrong(checks.best_in_box, {
+    "the search stands still": stands_still,
+    "moves the tensor that it was given": without_an_optimiser,
+    "go against the gradient": uphill,
+    "outside [0, 1]: clamp between": outside_in_between,
+    "once a step is enough": asks_again_and_again,
+    "with its graph": with_its_graph,
+    "the loss was asked 6 times": lambda loss, start, steps, rate: search(loss, start, 6, rate),
+    "a picture of the shape": lambda *given: (search(*given)[0][0], search(*given)[1]),
+    "got Tensor": lambda *given: search(*given)[0],
+})  # fmt: skip
+
+
+def runs_out(blocks):
+    names = named(blocks)
+    return lambda count: [names(k) for k in range(1, sum(blocks) + 1)][count - 1]
+
+
+wrong(checks.paper_name, {
+    "three convolutions; VGG-19's have four": runs_out((2, 2, 3, 3, 3)),
+    "the article's own name": lambda count: f"conv_{count}",
+    "counted from 1, not from 0": lambda count: f"{RIGHT_NAMES(count)[:6]}{int(RIGHT_NAMES(count)[6]) - 1}",
+    "the blocks are counted from 1": lambda count: f"conv{int(RIGHT_NAMES(count)[4]) - 1}{RIGHT_NAMES(count)[5:]}",
+    "block and number are exchanged": lambda count: f"conv{RIGHT_NAMES(count)[6]}_{RIGHT_NAMES(count)[4]}",
+    "the paper writes an underscore": lambda count: RIGHT_NAMES(count).replace("_", "-"),
+    "the name begins with conv": lambda count: RIGHT_NAMES(count)[4:],
+    "all blocks as large as the first": lambda count: f"conv{(count + 1) // 2}_{2 - count % 2}",
+    "conv_16: 'conv6_1' is not right": lambda count: "conv6_1" if count == 16 else RIGHT_NAMES(count),
+    "counts from conv_1 to conv_16": lambda count: RIGHT_NAMES(count) if count < 16 else [][0],
+})  # fmt: skip
+
+wrong(checks.weight_sweep, {
+    "the three content losses": predictions(SWEEP, place=0, to="neither"),
+    "the three style losses": predictions(SWEEP, place=1, to="neither"),
+    "whose content loss is 0": predictions(SWEEP, place=3, to="grey"),
+    "none of the words": predictions(SWEEP, place=0, to="up"),
 })  # fmt: skip

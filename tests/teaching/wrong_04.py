@@ -1,6 +1,8 @@
 """Wrong answers to the exercises of lesson 04."""
 
+import torch
 import torch.nn.functional as F
+from torch import nn
 from wrong import predictions, wrong
 
 from nst.teaching import checks
@@ -89,4 +91,122 @@ wrong(checks.norm_predictions, {
     "frozen averages": predictions(NORMS, place=3, to=False),
     "what is left of the formula": predictions(NORMS, place=4, to=0.7),
     "beta is added": predictions(NORMS, place=4, to=0),
+})  # fmt: skip
+
+
+def by_hand(x, gamma, beta, mean, deviation):
+    return gamma.view(-1, 1, 1) * (x - mean) / deviation + beta.view(-1, 1, 1)
+
+
+def statistics_without_history(x, gamma, beta):
+    with torch.no_grad():
+        mean, deviation = x.mean((2, 3), keepdim=True), (x.var((2, 3), correction=0, keepdim=True) + 1e-5).sqrt()
+    return by_hand(x, gamma, beta, mean, deviation)
+
+
+def as_a_module(x, gamma, beta):
+    layer = nn.InstanceNorm2d(x.shape[1], affine=True)
+    layer.weight.data, layer.bias.data = gamma, beta
+    return layer(x)
+
+
+wrong(checks.instance_norm, {
+    "at each position": lambda *a: norm(*a, dims=(1,)),
+    "over the width only": lambda *a: norm(*a, dims=(3,)),
+    "gamma is not used": lambda x, gamma, beta: F.instance_norm(x) + beta.view(-1, 1, 1),
+    "beta is not used": lambda x, gamma, beta: gamma.view(-1, 1, 1) * F.instance_norm(x),
+    "beta is subtracted": lambda x, gamma, beta: norm(x, gamma, -beta),
+    "the mean is not taken away": lambda x, gamma, beta: by_hand(
+        x, gamma, beta, 0, (x.var((2, 3), correction=0, keepdim=True) + 1e-5).sqrt()),
+    "not divided by the deviation": lambda x, gamma, beta: by_hand(x, gamma, beta, x.mean((2, 3), keepdim=True), 1),
+    "multiplied by the deviation": lambda x, gamma, beta: by_hand(
+        x, gamma, beta, x.mean((2, 3), keepdim=True), 1 / (x.var((2, 3), correction=0, keepdim=True) + 1e-5).sqrt()),
+    "not by its root": lambda x, gamma, beta: by_hand(
+        x, gamma, beta, x.mean((2, 3), keepdim=True), x.var((2, 3), correction=0, keepdim=True) + 1e-5),
+    "the smallest variance": lambda x, gamma, beta: by_hand(
+        x, gamma, beta, x.mean((2, 3), keepdim=True), x.var((2, 3), correction=0, keepdim=True).clamp_min(1e-5).sqrt()),
+    "would be divided by 0": lambda x, gamma, beta: by_hand(
+        x, gamma, beta, x.mean((2, 3), keepdim=True), x.std((2, 3), correction=0, keepdim=True).clamp_min(1e-5)),
+    "the gradient is not": statistics_without_history,
+    "comes back to one of the arguments": as_a_module,
+    "carries no gradient": lambda x, gamma, beta: norm(x, gamma, beta).detach(),
+})  # fmt: skip
+
+
+def batch_norm(x):
+    return F.batch_norm(x, None, None, training=True)
+
+
+def modules_without_history(x, w1, w2):
+    convs = []
+    for w in (w1, w2):
+        convs.append(nn.Conv2d(len(w), len(w), 3, padding=1, padding_mode="reflect", bias=False))
+        convs[-1].weight.data = w
+    return x + F.instance_norm(convs[1](F.instance_norm(convs[0](x)).relu()))
+
+
+def conv(x, w):
+    return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), w)
+
+
+wrong(checks.residual_block, {
+    "the borders are repeated": lambda x, w1, w2: block(x, w1, w2, mode="replicate") + x,
+    "the first norm is missing": lambda x, w1, w2: F.instance_norm(conv(conv(x, w1).relu(), w2)) + x,
+    "the second norm is missing": lambda x, w1, w2: conv(F.instance_norm(conv(x, w1)).relu(), w2) + x,
+    "these are batch norms": lambda x, w1, w2: block(x, w1, w2, normal=batch_norm) + x,
+    "the ReLU comes before": lambda x, w1, w2: F.instance_norm(conv(F.instance_norm(conv(x, w1).relu()), w2)) + x,
+    "the first weights are used twice": lambda x, w1, w2: block(x, w1, w1) + x,
+    "the second weights are used twice": lambda x, w1, w2: block(x, w2, w2) + x,
+    "the sum is normalised": lambda x, w1, w2: F.instance_norm(conv(F.instance_norm(conv(x, w1)).relu(), w2) + x),
+    "the input is subtracted": lambda x, w1, w2: block(x, w1, w2) - x,
+    "the input itself belongs there": lambda x, w1, w2: block(x, w1, w2) + x.relu(),
+    "between the two convolutions, too":
+        lambda x, w1, w2: F.instance_norm(conv((F.instance_norm(conv(x, w1)) + x).relu(), w2)) + x,
+    "comes back to one of the arguments": modules_without_history,
+    "the network could not learn": lambda x, w1, w2: (block(x, w1, w2) + x).detach(),
+    "the gradient is not": lambda x, w1, w2: block(x.detach(), w1, w2) + x,
+})  # fmt: skip
+
+wrong(checks.overlap, {
+    "they repeat after": lambda k, s: sorted(len(range(r % s, k, s)) for r in range(k)),
+    "these are means": lambda k, s: [k / s] * s,
+    "how many more the one gets": lambda k, s: int(k % s > 0),
+    "expected the shape (2,)": lambda k, s: [1] * (s + 1),
+})  # fmt: skip
+
+
+def padded(net, x, mode, **more):
+    h, w = x.shape[2:]
+    return net(F.pad(x, (0, -w % 4, 0, -h % 4), mode=mode, **more))[..., :h, :w]
+
+
+def cut_to_fit(net, x):
+    h, w = (n // 4 * 4 for n in x.shape[2:])
+    return net(x[..., :h, :w])
+
+
+def cut_and_filled(net, x):
+    painted = cut_to_fit(net, x)
+    return F.pad(painted, (0, x.shape[3] - painted.shape[3], 0, x.shape[2] - painted.shape[2]))
+
+
+wrong(checks.any_size, {
+    "the picture's other side": lambda net, x: padded(net, x, "circular"),
+    "paints their edge": lambda net, x: padded(net, x, "constant"),
+    "looks like an edge": lambda net, x: padded(net, x, "constant", value=0.5),
+    "cut away what was added": cut_to_fit,
+    "round the network": lambda net, x: x.clone(),
+    "away from what was added": lambda net, x: padded(net, x, "reflect") * 0.5 + 0.1,
+    "not right": cut_and_filled,
+    "expected the shape": lambda net, x: padded(net, x, "reflect")[:1],
+})  # fmt: skip
+
+wrong(checks.norm_predictions, {
+    "not the grey|and not the grey": predictions(NORMS, place=4, to=2.6),
+    "and gamma multiplies it": predictions(NORMS, place=4, to=3),
+    "taken away first": predictions(NORMS, place=4, to=1.2),
+    "is a word in quotes; True or False": predictions(NORMS, place=0, to="False"),
+    "neither True nor False": predictions(NORMS, place=0, to=0.5),
+    "alone, half the contrast': a batch": predictions(NORMS, place=1, to=1),
+    "True is not a number": predictions(NORMS, place=4, to=True),
 })  # fmt: skip

@@ -2,6 +2,7 @@
 
 import random
 
+import numpy as np
 import torch
 from torch import nn
 from wrong import predictions, wrong
@@ -70,7 +71,7 @@ wrong(checks.training_step, {
     "it must come after it": round_of(["step", "zero", "backward"]),
     "second zero_grad": round_of(["backward", "zero", "step"]),
     "with its graph": with_its_graph,
-    "each batch's, before the step": looks_afterwards,
+    "the loss after the step": looks_afterwards,
 })  # fmt: skip
 
 
@@ -151,4 +152,198 @@ wrong(checks.gradient_noise, {
     "is a sixteenth": predictions(NOISE, place=1, to=1 / 16),
     "eight photographs": predictions(NOISE, place=2, to=4),
     "root of the number": predictions(NOISE, place=3, to="2 times"),
+})  # fmt: skip
+
+
+wrong(checks.total_variation, {
+    "divided by the size of the batch": lambda x: sum(d.square().sum() for d in steps(x)) / len(x),
+    "half of it": lambda x: sum(d.square().mean() for d in steps(x)) / 2,
+    "each kind has its own number": lambda x: sum(d.square().sum() for d in steps(x)) / x.numel(),
+    "under one root": lambda x: (steps(x)[0][..., :-1].square() + steps(x)[1][..., :-1, :].square()).sqrt().mean(),
+    "the root was taken": lambda x: sum(d.square().mean() for d in steps(x)).sqrt(),
+    "after the next": lambda x: (x[..., 2:, :] - x[..., :-2, :]).square().mean() + (x[..., 2:] - x[..., :-2]).square().mean(),
+    "differences of channels": lambda x: (x[:, 1:] - x[:, :-1]).square().mean() + (x[1:] - x[:-1]).square().mean(),
+    "square each one first": lambda x: sum(d.mean().square() for d in steps(x)),
+    "the gradient is not": lambda x: (x[..., 1:, :] - x[..., :-1, :].detach()).square().mean()
+        + (x[..., 1:] - x[..., :-1].detach()).square().mean(),
+    "could not learn from it": lambda x: sum(d.square().mean() for d in steps(x.detach())),
+    "numpy cannot pass one on": lambda x: sum(float((d.numpy() ** 2).mean()) for d in steps(x)),
+})  # fmt: skip
+
+
+def own_optimiser(net, optimizer, loss_of, photos):
+    return with_its_graph(net, torch.optim.SGD(net.parameters(), lr=0.1), loss_of, photos).item()
+
+
+def detached_tensor(net, optimizer, loss_of, photos):
+    return with_its_graph(net, optimizer, loss_of, photos).detach()
+
+
+def puts_to_use(net, optimizer, loss_of, photos):
+    net.eval()
+    return with_its_graph(net, optimizer, loss_of, photos).item()
+
+
+def by_subtraction(net, optimizer, loss_of, photos):
+    net.zero_grad()
+    loss = loss_of(net(photos), photos)
+    loss.backward()
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter -= 0.1 * parameter.grad
+    return loss.item()
+
+
+def without_backward(net, optimizer, loss_of, photos):
+    optimizer.zero_grad()
+    loss = loss_of(net(photos), photos)
+    optimizer.step()
+    return loss.item()
+
+
+def blind(net, optimizer, loss_of, photos):
+    optimizer.zero_grad()
+    with torch.no_grad():
+        loss = loss_of(net(photos), photos)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+LOSSES = []
+
+
+def running_sum(net, optimizer, loss_of, photos):
+    LOSSES.append(with_its_graph(net, optimizer, loss_of, photos).item())
+    return sum(LOSSES[-1 - (len(LOSSES) - 1) % 3 :])
+
+
+wrong(checks.training_step, {
+    "not the given optimiser's": own_optimiser,
+    "an SGD of your own": by_subtraction,
+    "though a detached one": detached_tensor,
+    "switched to eval()": puts_to_use,
+    "is there a step": without_backward,
+    "raised RuntimeError": blind,
+    "the losses add up": running_sum,
+    "returns None": lambda *given: with_its_graph(*given) and None,
+})  # fmt: skip
+
+
+def same_twice(seed, step, position, height, width, size):
+    generators = [random.Random(f"{seed} {step} {position}") for _ in range(2)]
+    return generators[0].randrange(height - size + 1), generators[1].randrange(width - size + 1)
+
+
+def exchanged(seed, step, position, height, width, size):
+    generator = random.Random(f"{seed} {step} {position}")
+    return generator.randrange(width - size + 1), generator.randrange(height - size + 1)
+
+
+def centred(seed, step, position, height, width, size):
+    generator = random.Random(f"{seed} {step} {position}")
+    shares = [generator.uniform(0.35, 0.65) if n > 40 else generator.random() for n in (height, width)]
+    return tuple(int(share * (n - size + 1)) for share, n in zip(shares, (height, width), strict=True))
+
+
+def negative(seed, step, position, height, width, size):
+    top, left = corner(lambda *n: random.Random(str(n)))(seed, step, position, height, width, size)
+    return top - (height < 30), left
+
+
+def fractional(seed, step, position, height, width, size):
+    generator = random.Random(f"{seed} {step} {position}")
+    return generator.random() * (height - size), generator.random() * (width - size)
+
+
+def sets_numpy(seed, step, position, height, width, size):
+    np.random.seed([seed, step, position])
+    return np.random.randint(height - size + 1), np.random.randint(width - size + 1)
+
+
+def sets_torch(seed, step, position, height, width, size):
+    torch.manual_seed(seed * 10**12 + step * 10**4 + position)
+    return [int(torch.randint(n - size + 1, ())) for n in (height, width)]
+
+
+wrong(checks.crop_corner, {
+    "as digits in a row do": corner(lambda seed, step, position: random.Random(f"{seed}{step}{position}")),
+    "the three numbers run into one": corner(lambda seed, step, position: random.Random(1000 * seed + 100 * step + position)),
+    "or a product": corner(lambda seed, step, position: random.Random((seed + 1) * (step + 1) * (position + 1))),
+    "give the same corner": corner(lambda *n: random.Random(str(sorted(n)))),
+    "with a sign between": corner(lambda seed, step, position: random.Random(seed * 10**6 + step * 10**3 + position)),
+    "or a sum": corner(lambda seed, step, position: random.Random(31 * seed + 7 * step + position)),
+    "other pairs do, too": corner(lambda seed, step, position: random.Random(seed ^ step << 1 ^ position << 2)),
+    "both must be drawn": same_twice,
+    "height and width are exchanged|beyond the picture": exchanged,
+    "some places are never reached": centred,
+    "begins before the picture": negative,
+    "two whole numbers": fractional,
+    "global random state": sets_numpy,
+    "was changed": sets_torch,
+    "return top, left": lambda seed, step, position, height, width, size: random.Random(f"{seed} {step} {position}").randrange(40),
+})  # fmt: skip
+
+
+wrong(checks.fair_speedup, {
+    "the first evaluation that is low enough counts": lambda trace, e, loss, p: (sum(v > loss for v in trace) + 1) * e / p
+        if min(trace, default=9) <= loss else float("inf"),
+    "one evaluation against one pass": lambda trace, e, loss, p: e / p,
+    "this is the time in seconds": lambda trace, e, loss, p: (reached(trace, loss) + 1) * e,
+    "the seconds are exchanged": lambda trace, e, loss, p: (reached(trace, loss) + 1) * p / e,
+    "the losses are compared": lambda trace, e, loss, p: trace[-1] / loss,
+    "the answer is float('inf')": lambda trace, e, loss, p: ([n for n, v in enumerate(trace) if v <= loss][0] + 1) * e / p,
+    "the answer is infinite, float('inf')": lambda trace, e, loss, p:
+        (reached(trace, loss) + 1) * e / p if min(trace, default=9) <= loss else 0.0,
+})  # fmt: skip
+
+
+def freezes_convolutions(net):
+    for layer in net.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.requires_grad_(False)
+    return sum(p.numel() for p in net.parameters() if p.requires_grad)
+
+
+def starts_them_anew(net):
+    net.requires_grad_(False)
+    for layer in net.modules():
+        if of_norms(layer):
+            nn.init.ones_(layer.weight)
+            nn.init.zeros_(layer.bias)
+            layer.requires_grad_()
+    return sum(p.numel() for p in net.parameters() if p.requires_grad)
+
+
+def trains_them(net):
+    net.requires_grad_(False)
+    net.train()
+    for layer in net.modules():
+        for parameter in of_norms(layer):
+            parameter.requires_grad_()
+    return sum(p.numel() for p in net.parameters() if p.requires_grad)
+
+
+def learning(net):
+    return sum(p.numel() for p in net.parameters() if p.requires_grad)
+
+
+wrong(checks.norm_layers_only, {
+    "stays frozen": freezes_convolutions,
+    "its weights are others": starts_them_anew,
+    "eval() or train() was called": trains_them,
+    "the scales are counted": freeze(of_norms, lambda net: learning(net) // 2),
+    "the number of weights that are frozen": freeze(of_norms, lambda net: sum(p.numel() for p in net.parameters()) - learning(net)),
+    "this is a share": freeze(of_norms, lambda net: learning(net) / sum(p.numel() for p in net.parameters())),
+    "a scale and a shift, and both do": freeze(lambda layer: of_norms(layer)[1:]),
+    "returns None": freeze(of_norms, lambda net: None),
+})  # fmt: skip
+
+wrong(checks.gradient_noise, {
+    "scatters less than one gradient": predictions(NOISE, place=0, to=1),
+    "sixteen gradients scatters less": predictions(NOISE, place=1, to=1),
+    "scatters less than one gradient, not more": predictions(NOISE, place=0, to=2),
+    "photographs are not multiplied": predictions(NOISE, place=2, to=16),
+    "leave a quarter": predictions(NOISE, place=3, to="16 times"),
+    "none of the words": predictions(NOISE, place=3, to="4"),
 })  # fmt: skip

@@ -144,3 +144,112 @@ wrong(checks.three_whitenings, {
     "the smallest mean correlation": predictions(WHITES, place=2, to="symmetric"),
     "in another order": predictions(WHITES, place=3, to="turned"),
 })  # fmt: skip
+
+
+wrong(checks.covariance, {
+    "divided by C - 1": lambda x: parts(x)[1] @ parts(x)[1].T / (x.shape[1] - 1),
+    "divided by C:": lambda x: parts(x)[1] @ parts(x)[1].T / x.shape[1],
+    "divided by C H W, as a Gram": lambda x: parts(x)[1] @ parts(x)[1].T / x.numel(),
+    "a Gram matrix, divided by H W": lambda x: parts(x)[0] @ parts(x)[0].T / parts(x)[0].shape[1],
+    "a Gram matrix, divided by C H W": lambda x: parts(x)[0] @ parts(x)[0].T / x.numel(),
+    "one mean for all channels": lambda x: (parts(x)[0] - x.mean()) @ (parts(x)[0] - x.mean()).T / (parts(x)[0].shape[1] - 1),
+    "these are the variances only": lambda x: torch.diag(covariance(x).diagonal()),
+    "in a row": lambda x: covariance(x).diagonal(),
+    "one axis too many": lambda x: covariance(x)[None],
+    "go against each other": lambda x: covariance(x).abs(),
+    "right but for a factor": lambda x: parts(x)[1] @ parts(x)[1].T / 47,  # the positions of the first example
+})  # fmt: skip
+
+
+def eigen(x):
+    return torch.linalg.eigh(covariance(x))
+
+
+def applied(matrix, x, centre=True):
+    return (matrix @ parts(x)[centre]).reshape(x.shape)
+
+
+def complex_roots(x):
+    values, vectors = torch.linalg.eig(covariance(x))
+    return (vectors * values**-0.5 @ torch.linalg.inv(vectors) @ parts(x)[1].to(values.dtype)).reshape(x.shape)
+
+
+def with_the_mean_in_it(x):
+    flat = parts(x)[0]
+    return applied(power(flat @ flat.T / (flat.shape[1] - 1), -0.5), x)
+
+
+def inverted(x):
+    return applied(torch.linalg.inv(power(covariance(x), 0.5)), x)
+
+
+def without_the_strongest(x):
+    values, vectors = eigen(x)
+    return applied(vectors[:, :-1] * values[:-1] ** -0.5 @ vectors[:, :-1].T, x)
+
+
+def floor_of_its_own(x):
+    values, vectors = eigen(x)
+    return applied(vectors * values.clamp_min(1e-6) ** -0.5 @ vectors.T, x)
+
+
+wrong(checks.whiten, {
+    "the exponent is -2": lambda x: white(x, -2),
+    "the mean is added again": lambda x: white(x) + x.mean((2, 3), keepdim=True),
+    "the first E^T is missing": lambda x: applied(eigen(x)[1] * eigen(x)[0] ** -0.5, x),
+    "belongs to its direction": lambda x: applied(torch.diag(eigen(x)[0] ** -0.5), x),
+    "its own variance": lambda x: (x - x.mean((2, 3), keepdim=True)) / x.var((2, 3), keepdim=True),
+    "and nothing else": lambda x: x - x.mean((2, 3), keepdim=True),
+    "is not divided by H W - 1": lambda x: applied(power(parts(x)[1] @ parts(x)[1].T, -0.5), x),
+    "of features with their mean": with_the_mean_in_it,
+    "only the strongest direction": lambda x: white(x, cut=0.99),
+    "the strongest direction is left out": without_the_strongest,
+    "complex numbers": complex_roots,
+    "directions, and they must have": inverted,
+    "10,000 times smaller|must be relative|the variances sum to|tiny": floor_of_its_own,
+    "10,000 times smaller": lambda x: white(x, cut=1e-6, absolute=True),
+})  # fmt: skip
+
+
+def few_positions_as_nan(w, y):
+    values, vectors = eigen(y)
+    return coloured(w, y, vectors * values.sqrt() @ vectors.T)
+
+
+wrong(checks.colour, {
+    "rounding makes them negative": few_positions_as_nan,
+    "the style's mean is subtracted": lambda w, y: coloured(w, y, power(covariance(y), 0.5)) - 2 * y.mean((2, 3), keepdim=True),
+    "before the root is multiplied":
+        lambda w, y: coloured(w + y.mean((2, 3), keepdim=True), y, power(covariance(y), 0.5), mean=False),
+    "the exponent is 1/4": lambda w, y: coloured(w, y, power(covariance(y), 0.25)),
+    "the first E is missing": lambda w, y: coloured(w, y, columns(y).T),
+    "E and E^T are exchanged": lambda w, y: coloured(w, y, eigen(y)[1].T * eigen(y)[0].sqrt() @ eigen(y)[1]),
+    "not to a channel": lambda w, y: coloured(w, y, torch.diag(eigen(y)[0].sqrt())),
+    "is not divided by H W - 1": lambda w, y: coloured(w, y, power(covariance(y, parts(y)[0].shape[1] - 1), 0.5)),
+    "of features with their mean":
+        lambda w, y: coloured(w, y, power(parts(y)[0] @ parts(y)[0].T / (parts(y)[0].shape[1] - 1), 0.5)),
+    "the mean of all channels": lambda w, y: coloured(w, y, power(covariance(y), 0.5), mean=False) + y.mean(),
+    "only the mean was set": lambda w, y: w + y.mean((2, 3), keepdim=True),
+})  # fmt: skip
+
+wrong(checks.identity_added, {
+    "the variance before": lambda v, s: s**2 * v,
+    "not by its root": lambda v, s: s**2 * v / (s**2 * v + 1) ** 2,
+    "in both places": lambda v, s: s**2 * v / (v + 1),
+    "above, too": lambda v, s: v / (s**2 * v + 1),
+})  # fmt: skip
+
+wrong(checks.known_directions, {
+    "leaves the odd row out": lambda h, w, level, c: min(c, -(-h // 2 ** (level - 1)) * -(-w // 2 ** (level - 1)) - 1),
+    "whole rows only": lambda h, w, level, c: min(c, h / 2 ** (level - 1) * (w / 2 ** (level - 1)) - 1),
+    "the product is halved": lambda h, w, level, c: min(c, h * w // 2 ** (level - 1) - 1),
+    "one halving less": lambda h, w, level, c: min(c, positions(h, w, max(level - 1, 1)) - 1),
+    "not from the channels": lambda h, w, level, c: min(c - 1, positions(h, w, level) - 1),
+})  # fmt: skip
+
+wrong(checks.three_whitenings, {
+    "read the column": predictions(WHITES, place=1, to="turned"),
+    "keeps them least': the smallest": predictions(WHITES, place=2, to="Cholesky"),
+    "its later channels are mixtures": predictions(WHITES, place=3, to="Cholesky"),
+    "none of the words": predictions(WHITES, place=0, to="white"),
+})  # fmt: skip

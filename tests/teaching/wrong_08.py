@@ -1,6 +1,7 @@
 """Wrong answers to the exercises of lesson 08."""
 
 import math
+import time
 
 import numpy as np
 from wrong import predictions, wrong
@@ -98,4 +99,110 @@ wrong(checks.judge_of_style, {
     "hardly any loss": predictions(JUDGES, place=2, to="relu1_1"),
     "prefers the style picture": predictions(JUDGES, place=3, to="the style loss"),
     "prefers the photograph": predictions(JUDGES, place=3, to="the content loss"),
+})  # fmt: skip
+
+
+def of_each(layers):
+    return [work([layer]) for layer in layers]
+
+
+wrong(checks.multiplications, {
+    "the biases are counted": lambda layers: work(layers) + work(layers, kernel=lambda k: 1, inside=lambda i: 1),
+    "the output channels are not": lambda layers: sum(i * k * k * -(-h // s) * -(-w // s) for i, o, k, s, h, w in layers),
+    "the kernel's k x k weights are not used": lambda layers: work(layers, kernel=lambda k: 1),
+    "shrinks both sides": lambda layers: sum(o * i * k * k * -(-h // s) * w for i, o, k, s, h, w in layers),
+    "padded by kernel // 2": lambda layers: sum(
+        o * i * k * k * ((h - k) // s + 1) * ((w - k) // s + 1) for i, o, k, s, h, w in layers),
+    "only the last layer": lambda layers: of_each(layers)[-1],
+    "only the first layer": lambda layers: of_each(layers)[0],
+    "their sum is wanted": of_each,
+    "without the work for each": lambda layers: work(layers, kernel=lambda k: 1, inside=lambda i: 1),
+})  # fmt: skip
+
+
+def impatient_at_first(paint, clock, repeats):
+    paint()
+    return timed(warm=False)(paint, clock, repeats)
+
+
+def own_clock(paint, clock, repeats):
+    return timed()(paint, time.perf_counter, repeats)
+
+
+def fetches_the_shape(paint, clock, repeats):
+    times = []
+    for _ in range(repeats + 1):
+        began = clock()
+        paint().shape[0]
+        times.append(clock() - began)
+    return min(times[1:])
+
+
+def in_numpy(paint, clock, repeats):
+    paint().numpy()
+
+
+wrong(checks.seconds_per_picture, {
+    "the first measured one waits for both": impatient_at_first,
+    "was not asked": own_clock,
+    "Read a number": fetches_the_shape,
+    "a device of its own": in_numpy,
+    "the median": timed(reduce=lambda t: sorted(t)[1] / 2 + sorted(t)[2] / 2),
+    "the first one, too": lambda paint, clock, repeats: timed(warm=False, reduce=sum)(paint, clock, repeats + 1),
+    "these are all the times": timed(reduce=list),
+    "divided by the repeats": timed(reduce=lambda t: min(t) / len(t)),
+    "6 pictures were painted": lambda paint, clock, repeats: timed()(paint, clock, repeats + 1),
+})  # fmt: skip
+
+wrong(checks.growth_exponent, {
+    "this is log c": lambda n, s: np.polyfit(np.log(n), np.log(s), 1)[1],
+    "half of it": lambda n, s: np.polyfit(2 * np.log(n), np.log(s), 1)[0],
+    "slopes between neighbours": lambda n, s: np.mean(np.diff(np.log(s)) / np.diff(np.log(n))),
+    "to the next point only": lambda n, s: math.log(s[1] / s[0]) / math.log(n[1] / n[0]),
+    "the correlation": lambda n, s: np.corrcoef(np.log(n), np.log(s))[0, 1],
+    "forced through 0": lambda n, s: (np.log(n) @ np.log(s)) / (np.log(n) @ np.log(n)),
+})  # fmt: skip
+
+
+def swept(points):
+    lowest, names = float("inf"), []
+    for name, (_, loss) in sorted(points.items(), key=lambda item: item[1]):
+        if loss < lowest:
+            lowest = loss
+            names.append(name)
+    return names
+
+
+def takes_away(points):
+    for name in list(points):
+        if name not in right_front(points):
+            points.pop(name)
+    return sorted(points, key=lambda n: points[n][0])
+
+
+wrong(checks.pareto_front, {
+    "the same seconds and the same loss": swept,
+    "both are on the front": lambda points: front(points, lambda q, p: q[0] <= p[0] and q[1] <= p[1]),
+    "changes the list or dictionary": takes_away,
+    "expected a list of names": lambda points: ", ".join(right_front(points)),
+    "this is a dictionary": lambda points: {name: points[name] for name in right_front(points)},
+    "expected names, such as 'a'": lambda points: [points[name] for name in right_front(points)],
+    "is there twice": lambda points: [name for name in right_front(points) for _ in (0, 1)],
+    "not right for": lambda points: sorted(sorted(points, key=lambda n: points[n][1])[:3], key=lambda n: points[n][0]),
+})  # fmt: skip
+
+wrong(checks.sign_test, {
+    "down from the votes": lambda wins, n: sum(chance(k, n) for k in range(wins + 1)),
+    "the share of the votes": lambda wins, n: wins / n,
+    "how far the vote is": lambda wins, n: abs(wins / n - 0.5),
+    "less lopsided vote": lambda wins, n: sum(chance(k, n) for k in range(n + 1) if abs(k - n / 2) < abs(wins - n / 2)),
+    "these are numbers of votes": lambda wins, n: sum(math.comb(n, k) for k in range(n + 1) if abs(k - n / 2) >= abs(wins - n / 2)),
+    "a probability is at most 1": lambda wins, n: 2 * sum(chance(k, n) for k in range(max(wins, n - wins), n + 1)),
+})  # fmt: skip
+
+wrong(checks.judge_of_style, {
+    "the column of relu3_1": predictions(JUDGES, place=0, to="shuffled pixels of the style"),
+    "next to 0": predictions(JUDGES, place=0, to="photograph"),
+    "exactly 0": predictions(JUDGES, place=1, to="the style itself"),
+    "none of the words": predictions(JUDGES, place=3, to="neither"),
 })  # fmt: skip

@@ -8,9 +8,12 @@ import hashlib
 import http.server
 import json
 import os
+import pickle
+import random
 import shutil
 import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -163,7 +166,7 @@ def test_coco_is_checked_unpacked_and_kept(folder: Path, tmp_path_factory: pytes
     server.shutdown()
     server.server_close()
     assert len(coco_files("val2017")) == 3  # from the cache
-    assert sorted(p.name for p in (cache / "coco").glob("[!.]*")) == ["val2017", "val2017.zip"]
+    assert sorted(p.name for p in (cache / "coco").glob("[!.]*")) == ["val2017"]  # the archive's gigabytes are free again
     with pytest.raises(ValueError, match="split='test': expected one of val2017"):
         coco_files("test")
 
@@ -181,3 +184,80 @@ def test_imagenette_without_a_network(tmp_path: Path, monkeypatch):
 
 def test_offline_photographs_are_there():
     assert len(offline_files()) == 5 and all(path.is_file() for path in offline_files())
+
+
+def test_what_is_kept_is_counted_in_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Panoramas of 25 : 1 have twenty times the bytes of what most cameras make."""
+    files = [tmp_path / f"{k}.png" for k in range(6)]
+    for file in files:
+        nst.save_image(torch.rand(3, 8, 200), file)
+    one = 3 * 8 * 200
+    monkeypatch.setattr(datasets, "CACHE", 3 * one + 5)
+    crops, read, plain = Crops(files, 8, read=8), [], datasets._read
+    monkeypatch.setattr(datasets, "_read", lambda *asked: read.append(asked[0]) or plain(*asked))
+    for file in (*files[:3], files[0], files[1], files[3], files[0], files[1], files[3], files[2]):
+        crops._picture(str(file), 8, 0)
+        assert crops._picture.bytes == sum(p.nbytes for p in crops._picture.pictures.values()) <= datasets.CACHE
+    assert [Path(name).stem for name in read] == ["0", "1", "2", "3", "2"]  # the one that was asked for longest ago goes
+    monkeypatch.setattr(datasets, "CACHE", one - 1)
+    assert crops._picture(str(files[5]), 8, 0).shape == (3, 8, 200) and not crops._picture.pictures
+
+
+def test_threads_keep_one_count(folder: Path):
+    crops, files = Crops(picture_files(folder), 8, read=16), [str(file) for file in picture_files(folder)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda k: crops._picture(files[k % 3], 16, 0), range(60)))
+    assert crops._picture.bytes == sum(p.nbytes for p in crops._picture.pictures.values())
+
+
+def test_crops_go_to_other_processes(folder: Path):
+    """As a DataLoader's workers get them, where processes are spawned."""
+    crops = Crops(picture_files(folder), 16, read=32, seed=3)
+    wanted = crops(5, range(4))
+    again = pickle.loads(pickle.dumps(Pairs(crops, crops)))
+    assert not again.content._picture.pictures and again.identity == Pairs(crops, crops).identity
+    torch.testing.assert_close(again.content(5, range(4)).content, wanted.content)
+
+
+def test_crops_are_made_small_without_moire(tmp_path: Path):
+    """Stripes of one pixel become grey where they are made smaller, not stripes of another width."""
+    stripes = (torch.arange(64) % 2).float().expand(1, 3, 64, 64)
+    nst.save_image(stripes, tmp_path / "stripes.png")
+    crops = Crops([tmp_path / "stripes.png"], 16, read=64, zoom=1.0)(0, range(4)).content
+    assert float(crops.std()) < 0.05 and float(crops.mean()) == pytest.approx(0.5, abs=0.01)
+
+
+def test_colours_are_changed_around_their_mean():
+    """Contrast spreads from the mean, so that only the shift moves it: by at most 0.12; of a dark picture, too."""
+    means, spreads = [], []
+    for seed in range(200):
+        x = 0.45 + 0.1 * torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(seed))
+        made = datasets._recoloured(x, random.Random(seed), 1.0)
+        means.append(float(made.mean() - x.mean()))
+        spreads.append(float(made.std() / x.std()))
+    assert max(map(abs, means)) <= 0.1201 and max(means) > 0.1 and min(means) < -0.1
+    assert 0.2 < min(spreads) < 0.5 and 1.4 < max(spreads) < 2.2
+
+
+def test_hidden_files_are_not_learned_from_and_every_format_is(tmp_path: Path):
+    """A notebook's copies and macOS' ._ files are no photographs."""
+    for name in ("a.png", "b.gif", "c.jfif", ".d.png", ".ipynb_checkpoints/a-checkpoint.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        nst.save_image(torch.rand(3, 8, 8), tmp_path / name)
+    (tmp_path / "notes.txt").write_text("not a picture")
+    assert [f.name for f in picture_files(tmp_path)] == ["a.png", "b.gif", "c.jfif"]
+    only = tmp_path / ".ipynb_checkpoints"
+    (only / "a-checkpoint.png").rename(only / ".a.png"), (only / "b.txt").write_text("")
+    with pytest.raises(ValueError, match=r"holds no pictures .*; passed over: 2 files: 1 .txt, 1 hidden"):
+        picture_files(only)
+    with pytest.raises(FileNotFoundError, match="a.png: is a file, expected a folder of pictures"):
+        picture_files(tmp_path / "a.png")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows' names are letters")
+def test_a_files_name_may_be_any_bytes(tmp_path: Path):
+    file = tmp_path / os.fsdecode(b"\xff.png")
+    nst.save_image(torch.rand(3, 16, 16), file)
+    crops = Crops(picture_files(tmp_path), 8, read=8)
+    assert crops(0, range(2)).content.shape == (2, 3, 8, 8)
+    assert crops.identity["files"] == hashlib.sha256(b"\xff.png %d" % file.stat().st_size).hexdigest()

@@ -19,11 +19,11 @@ from accelerate.state import AcceleratorState
 from processes import LAYOUTS, torchrun
 from safetensors.torch import load_file
 from torch import nn
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 import nst
-from nst import training
 from nst.adain import AdaINLoss
-from nst.training import TrainingConfig, checkpoints, samples, train
+from nst.training import TrainingConfig, checkpoints, loop, samples, train
 from nst.training.datasets import Batch, Crops, offline_files
 from nst.training.perceptual import PerceptualConfig, PerceptualLoss
 from nst.transformer_net import TransformerNet
@@ -202,8 +202,8 @@ def test_the_callers_things_stay_as_they_are():
 def test_the_device_is_the_one_that_was_asked_for(monkeypatch: pytest.MonkeyPatch):
     """NST_DEVICE=cuda:1 trains there, not on cuda:0; here "meta" stands for it, which every machine has."""
     monkeypatch.setenv("NST_DEVICE", "meta")
-    monkeypatch.setattr(training, "device", lambda: torch.device("meta"))
-    with training._accelerator(small(), None) as (accelerator, _):
+    monkeypatch.setattr(loop, "device", lambda: torch.device("meta"))
+    with loop._accelerator(small(), None) as (accelerator, _):
         assert accelerator.device == torch.device("meta")
     assert "ACCELERATE_TORCH_DEVICE" not in os.environ
     monkeypatch.undo()
@@ -211,9 +211,9 @@ def test_the_device_is_the_one_that_was_asked_for(monkeypatch: pytest.MonkeyPatc
 
 
 def test_no_bfloat16_where_accelerate_has_none(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(training, "is_bf16_available", lambda: False)
-    monkeypatch.setattr(training.time, "perf_counter", lambda: pytest.fail("probed all the same"))
-    assert training._precision("auto") == "no" and training._precision("bf16") == "bf16"
+    monkeypatch.setattr(loop, "is_bf16_available", lambda: False)
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: pytest.fail("probed all the same"))
+    assert loop._precision("auto") == "no" and loop._precision("bf16") == "bf16"
 
 
 def test_which_pictures_a_step_asks_for():
@@ -293,10 +293,10 @@ def test_nothing_in_a_checkpoint_is_executed(tmp_path: Path, file: str):
 
 def test_auto_is_decided_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A probe that comes out otherwise the second time must not change the numbers of a resumed run."""
-    monkeypatch.setattr(training, "_precision", lambda wanted: "bf16" if wanted == "auto" else wanted)
+    monkeypatch.setattr(loop, "_precision", lambda wanted: "bf16" if wanted == "auto" else wanted)
     first, _ = run(small(steps=3, precision="auto"), folder=tmp_path)
     assert json.loads((tmp_path / "step_000003" / "run.json").read_text())["config"]["precision"] == "bf16"
-    monkeypatch.setattr(training, "_precision", lambda wanted: "no" if wanted == "auto" else wanted)
+    monkeypatch.setattr(loop, "_precision", lambda wanted: "no" if wanted == "auto" else wanted)
     assert run(small(steps=3, precision="auto"), folder=tmp_path)[0] == first
 
 
@@ -463,6 +463,208 @@ def test_a_gradient_that_is_not_finite_changes_nothing():
 def test_bad_configurations(changes: dict, said: str):
     with pytest.raises(ValueError, match=said):
         small(**changes)
+
+
+# --- one run in a folder, and what it is of -----------------------------------------------------------------------------------------
+
+
+def test_a_second_run_in_the_same_folder_is_told(tmp_path: Path):
+    """The same command, started twice by mistake: the first one goes on unharmed, and leaves nothing behind."""
+    said = []
+
+    def meanwhile(step, parts, model):
+        if step in (2, 4):
+            with pytest.raises(ValueError, match="run: another run is training in it") as raised:
+                run(small(), folder=tmp_path / "run")
+            said.append(raised)
+
+    trace, _ = run(small(), folder=tmp_path / "run", callback=meanwhile)
+    assert len(said) == 2 and trace == run(small())[0]
+    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == ["step_000006", "step_000008"]
+    assert len(run(small(), folder=tmp_path / "run")[0]) == 8  # and afterwards it is free
+
+
+def test_two_processes_in_one_folder_do_not_destroy_each_others_checkpoints(tmp_path: Path):
+    text = f"""
+        import sys, time
+        sys.path.insert(0, {str(Path(__file__).parents[1])!r})
+        from training.test_loop import *
+        os.environ["NST_DEVICE"] = "cpu"
+        def slow(step, parts, model): print(step, flush=True) or time.sleep(0.05)
+        run(small(steps=100, save_every=1), folder={str(tmp_path / "run")!r}, callback=slow)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(text)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as first:
+        assert first.stdout.readline()  # it trains
+        with pytest.raises(ValueError, match="another run is training in it"):
+            run(small(steps=100, save_every=1), folder=tmp_path / "run")
+        _, errors = first.communicate(timeout=120)
+    assert first.returncode == 0, errors
+    assert checkpoints.latest(tmp_path / "run").name == "step_000100"
+
+
+def test_a_run_that_was_killed_leaves_no_lock(tmp_path: Path):
+    run(small(steps=3), folder=tmp_path)
+    (tmp_path / ".lock").touch()  # the file stays behind, its lock does not
+    assert len(run(small(steps=3), folder=tmp_path)[0]) == 3
+
+
+def test_without_locks_it_trains_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def none(self, **options):
+        raise NotImplementedError("FileSystem does not appear to support flock")
+
+    monkeypatch.setattr(checkpoints.FileLock, "acquire", none)
+    assert len(run(small(steps=3), folder=tmp_path / "run")[0]) == 3
+
+
+def test_a_run_that_comes_to_nothing_leaves_no_folder(tmp_path: Path):
+    def breaks(net, encoder, batch, step):
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        train(net(), nn.Identity(), breaks, Noise(), small(), tmp_path / "new")
+    (tmp_path / "old").mkdir()
+    with pytest.raises(ValueError, match="no"):
+        train(net(), nn.Identity(), breaks, Noise(), small(), tmp_path / "old")
+    assert [p.name for p in tmp_path.iterdir()] == ["old"]
+
+
+def test_the_old_styles_strength_goes():
+    model = nst.load_style("night_orchard").cpu().requires_grad_()
+    assert model.weak
+    train(model, nn.Identity(), to_grey, Noise(), small(steps=1))
+    assert model.weak == {}
+    with pytest.raises(ValueError, match="its full strength"):
+        model.stylize(torch.rand(1, 3, 24, 24), strength=0.5)
+
+
+def test_a_refused_run_leaves_the_strength(tmp_path: Path):
+    run(small(steps=3), folder=tmp_path)
+    model = nst.load_style("night_orchard").cpu().requires_grad_()
+    with pytest.raises(ValueError):
+        train(model, nn.Identity(), to_grey, Noise(), small(steps=3), tmp_path)
+    assert model.weak
+
+
+def test_frozen_networks_are_named():
+    with pytest.raises(ValueError, match=r"^model: none of its weights requires a gradient.*model.requires_grad_\(\)"):
+        train(nst.load_style("night_orchard"), nn.Identity(), to_grey, Noise(), small(steps=1))
+
+
+def test_a_decoder_is_watched_and_paints_no_samples(tmp_path: Path):
+    pytest.importorskip("ipywidgets")
+    decoder, encoder = nst.decoders.Decoder("relu1_1"), nst.VGG19.load("lite")
+
+    def back(net, encoder, batch, step):
+        return {"grey": (net(encoder(batch.content, ["relu1_1"])["relu1_1"]) - batch.content).square().mean()}
+
+    watch = nst.widgets.monitor(3, samples=[torch.rand(1, 3, 16, 16)], every=0.0)
+    assert len(train(decoder, encoder, back, Noise(), small(steps=3), callback=watch)) == 3 and not watch.painted
+    with pytest.raises(TypeError, match=r"model: a Decoder has no stylize\(picture\)"):
+        train(decoder.requires_grad_(), encoder, back, Noise(), small(steps=3), callback=samples(tmp_path, []))
+
+
+def test_watching_leaves_each_part_in_its_mode():
+    pytest.importorskip("ipywidgets")
+    model = TransformerNet(2, norm="batch").train()
+    model.model[0].norm.eval()
+    watch = nst.widgets.monitor(3, samples=[torch.rand(1, 3, 16, 16)], every=0.0)
+    watch(1, {"grey": 1.0}, model)
+    assert watch.painted and not model.model[0].norm.training and model.model[1].norm.training
+
+
+def test_a_steep_gradient_is_scaled_down():
+    """After a step of plain descent the weights have moved by the learning rate times the clipped norm, whatever the loss."""
+    moves = []
+    for scale in (1e3, 1e6):
+        model = net()
+        before = torch.cat([p.detach().flatten().clone() for p in model.parameters()])
+        seen = []
+
+        def steep(net, encoder, batch, step, scale=scale):
+            return {k: scale * v for k, v in to_grey(net, encoder, batch, step).items()}
+
+        def look(optimizer, args, kwargs, seen=seen):
+            gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+            seen.append(float(torch.cat([g.flatten() for g in gradients]).norm()))
+
+        handle = register_optimizer_step_pre_hook(look)
+        try:
+            train(model, nn.Identity(), steep, Noise(), small(steps=1, clip=0.25))
+        finally:
+            handle.remove()
+        moves.append(seen)
+        assert not torch.equal(before, torch.cat([p.detach().flatten() for p in model.parameters()]))
+    assert [len(seen) for seen in moves] == [1, 1] and all(seen[0] == pytest.approx(0.25, rel=1e-3) for seen in moves)
+
+
+class Share:
+    """What a run asks of its processes, as process `rank` of `count`."""
+
+    def __init__(self, rank: int, count: int):
+        self.process_index, self.num_processes = rank, count
+
+
+def test_processes_share_a_steps_pictures_without_overlap():
+    asked = []
+
+    def data(step: int, positions: range) -> Batch:
+        asked.extend((step, p) for p in positions)
+        return Noise()(step, positions)
+
+    for rank in range(3):
+        list(loop._ahead(data, small(steps=2, batch_size=2, accumulate=2), Share(rank, 3), 0))
+    assert sorted(asked) == [(step, p) for step in range(2) for p in range(12)]
+
+
+@pytest.mark.parametrize(("half", "chosen"), [(0.7, "bf16"), (0.9, "no"), (1.3, "no")])
+def test_bfloat16_where_it_is_well_faster_only(monkeypatch: pytest.MonkeyPatch, half: float, chosen: str):
+    """A tenth is within what a busy machine measures."""
+    clock, dtypes = [0.0], []
+    plain = nn.Conv2d.forward
+
+    def forward(self, x):
+        clock[0] += half if x.dtype == torch.bfloat16 else 1.0
+        dtypes.append(x.dtype)
+        return plain(self, x)
+
+    monkeypatch.setattr(nn.Conv2d, "forward", forward)
+    monkeypatch.setattr(loop, "is_bf16_available", lambda: True)
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: clock[0])
+    assert loop._precision("auto") == chosen and set(dtypes) == {torch.float32, torch.bfloat16}
+
+
+def test_a_checkpoint_with_more_in_its_identity_is_another_run(tmp_path: Path):
+    """What the old run had and the new one lacks makes a difference, too."""
+    run(small(steps=3), folder=tmp_path)
+    file = tmp_path / "step_000003" / "run.json"
+    written = json.loads(file.read_text())
+    written["config"]["mirror"] = True
+    file.write_text(json.dumps(written))
+    with pytest.raises(ValueError, match="step_000003: was trained with another mirror"):
+        run(small(steps=3), folder=tmp_path)
+
+
+DICE = """
+    import sys
+    sys.path.insert(0, {tests!r})
+    from training.test_loop import *
+    thrown = []
+    def dice(net, encoder, batch, step):
+        thrown.append(float(torch.rand(1)))
+        return to_grey(net, encoder, batch, step)
+    train(net(), nn.Identity(), dice, Noise(), small(steps=2))
+    Path({folder!r} + "/dice" + os.environ.get("RANK", "0")).write_text(json.dumps(thrown))
+"""
+
+
+@pytest.mark.slow
+def test_processes_throw_dice_of_their_own(tmp_path: Path):
+    file = tmp_path / "program.py"
+    file.write_text(textwrap.dedent(DICE.format(tests=str(Path(__file__).parents[1]), folder=str(tmp_path))))
+    torchrun([file], 1, 2)
+    thrown = [json.loads((tmp_path / f"dice{rank}").read_text()) for rank in range(2)]
+    assert len({*thrown[0], *thrown[1]}) == 4
 
 
 # --- several processes ------------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ def encoder() -> nst.VGG19:
 @pytest.mark.parametrize("recipe", ["default", "johnson_paper", "johnson_code", "pytorch_examples"])
 def test_it_is_gatys_loss_of_the_output(recipe: str, encoder: nst.VGG19):
     """For one picture, the network's loss is what Gatys' objective says of its output, part by part."""
-    config = getattr(PerceptualConfig, recipe)(range_weight=0.0, style_warmup=0)
+    config = getattr(PerceptualConfig, recipe)(range_weight=0.0, style_warmup=0, match_weight=1.5)
     style, photo = nst.assets.picture("cut_paper", 256), torch.rand(1, 3, 64, 64)
     net = nn.Conv2d(3, 3, 1)
     gatys = nst.GatysConfig(**{k: v for k, v in vars(config).items() if k not in ("range_weight", "style_warmup", "network")})
@@ -104,3 +104,16 @@ def test_identity_tells_runs_apart(encoder: nst.VGG19):
 def test_bad_recipes(changes: dict, said: str):
     with pytest.raises(ValueError, match=said):
         PerceptualConfig.default(**changes)
+
+
+def test_places_are_matched_anew_in_each_step(encoder: nst.VGG19):
+    config = PerceptualConfig.default(match_weight=2.0, match_positions=50, style_warmup=0)
+    loss, batch = PerceptualLoss(config, encoder, nst.assets.picture("cut_paper", 256)), Batch(torch.rand(2, 3, 64, 64), None, [])
+    before = torch.get_rng_state()
+    parts = [float(loss(nn.Identity(), encoder, batch, step)["match"]) for step in (0, 0, 1)]
+    assert parts[0] == parts[1] != parts[2] and torch.equal(torch.get_rng_state(), before)
+    singles = [float(loss(nn.Identity(), encoder, Batch(photo[None], None, []), 0)["match"]) for photo in batch.content]
+    assert parts[0] == pytest.approx(sum(singles) / 2, rel=1e-4)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert float(loss(nn.Identity(), encoder, batch, 0)["match"]) == pytest.approx(parts[0], rel=0.02)
+    assert PerceptualLoss(PerceptualConfig.default(), encoder, torch.rand(1, 3, 64, 64)).maps == {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -71,7 +72,7 @@ def lab_command(folder: Path, port: int) -> list[str]:
 def voila_command(folder: Path, port: int) -> list[str]:
     """Voilà as `make app` starts it."""
     recipe = re.search(r"^app:.*?voila (.*?)\n\n", (TOP / "Makefile").read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
-    arguments = recipe[1].replace("\\\n", " ").split()
+    arguments = shlex.split(recipe[1].replace("\\\n", " "))
     assert {"--Voila.ip=127.0.0.1", "--Voila.auto_token=True"} <= set(arguments)
     arguments.remove("--Voila.auto_token=True")  # the test has to know it
     return [sys.executable, "-m", "voila", *arguments, f"--port={port}", f"--token={TOKEN}"]
@@ -236,6 +237,18 @@ def test_studio_takes_an_upload_and_refuses_what_is_no_picture(page, tmp_path: P
     (tmp_path / "broken.png").write_bytes(b"no picture")
     upload(box, "Style: upload your own", tmp_path / "broken.png")
     wait_for(lambda: "broken.png: cannot be read as a picture" in box.locator("[role=alert]").text_content())
+
+
+def test_a_photograph_over_ten_megabytes_is_made_smaller_before_it_is_sent(page, tmp_path: Path):
+    noise = np.random.default_rng(0).integers(0, 256, (1800, 2400, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "twelve.png")
+    assert (tmp_path / "twelve.png").stat().st_size > 10 * 2**20
+    box = panel(page, "Studio")
+    changed(box.locator(".nst-show").first, lambda: upload(box, "Photograph: upload your own", tmp_path / "twelve.png"), 5)
+    assert select(box, "Photograph").input_value() == "twelve.png"
+    (tmp_path / "scan.tif").write_bytes(bytes(12 * 2**20))
+    upload(box, "Style: upload your own", tmp_path / "scan.tif")
+    wait_for(lambda: "scan.tif: 12 MB are too many" in box.locator("[role=alert]").text_content())
 
 
 def test_mixer_answers_each_control(page, tmp_path: Path):

@@ -5,11 +5,16 @@ from __future__ import annotations
 import base64
 import gc
 import io
+import json
+import os
 import re
+import shutil
+import subprocess
 import sys
 import threading
 import time
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
 
 import ipywidgets
@@ -23,6 +28,7 @@ from torch import Tensor
 
 import nst
 from nst import adain, assets, transformer_net, wct, widgets
+from nst.decoders import Decoder
 from nst.gatys import GatysConfig
 from nst.widgets import mixing, parts
 from nst.widgets.curves import POINTS, bar, curves
@@ -31,6 +37,7 @@ from nst.widgets.mixing import AdaINMix, FastMix, WCTMix, corner_weights
 from nst.widgets.search import Search
 from nst.widgets.work import Stopped, Token, Worker, stoppable
 
+TOP = Path(__file__).resolve().parents[2]
 PATIENCE = 60  # seconds: a busy machine is not a wrong answer
 
 
@@ -169,9 +176,9 @@ def test_wct_mix_computes_what_changed_and_no_more(monkeypatch: pytest.MonkeyPat
     content, *styles = pictures("chelsea", "night_orchard", "rose_window")
     mix, alphas, weights = WCTMix(content, styles), {4: 0.5, 3: 0.5, 2: 0.5}, [0.5, 0.5]
     mix.paint(alphas, weights)
-    encoded, encoder, decoder = [], mixing.encoder(), mixing.decoder
-    monkeypatch.setattr(mixing, "encoder", lambda: lambda x, layers: encoded.extend(layers) or encoder(x, layers))
-    monkeypatch.setattr(mixing, "decoder", lambda which: lambda x: encoded.append(f"to {which}") or decoder(which)(x))
+    encoded, encoder, decoder = [], nst.VGG19.forward, Decoder.forward
+    monkeypatch.setattr(nst.VGG19, "forward", lambda self, x, layers: encoded.extend(layers) or encoder(self, x, layers))
+    monkeypatch.setattr(Decoder, "forward", lambda self, x: encoded.append(f"to {self.layer}") or decoder(self, x))
     moves = {
         "nothing": (alphas, weights, []), "the last level": ({**alphas, 2: 0.9}, weights, ["to relu2_1"]),
         "the middle": ({**alphas, 3: 0.9}, weights, ["to relu3_1", "relu2_1", "to relu2_1"]),
@@ -330,6 +337,19 @@ def test_curves_leave_out_what_has_no_logarithm_and_thin_out_what_is_long():
     assert "polyline" not in curves({}) and "polyline" not in curves({"a": []})
 
 
+def test_curves_keep_the_last_step_however_many_there_are():
+    from nst.widgets.curves import _thinned
+
+    for count in (1, POINTS, POINTS + 1, 997, 1000, 1001):
+        values = [float(k) for k in range(1, count + 1)]
+        points = _thinned(values)
+        assert len(points) <= POINTS and points[-1][0] == count and points[0][0] >= 1
+        part = -(-count // POINTS)
+        last = values[(count - 1) // part * part :]  # the rest, which may be shorter than the other parts
+        assert points[-1][1] == pytest.approx(sum(last) / len(last))
+    assert f">{1001}</text>" in curves({"loss": [1.0] * 1000 + [2.0]})
+
+
 def test_bar_stays_within_its_track():
     assert "width:25.0%" in bar(0.25, "a & b") and "a &amp; b" in bar(0.25, "a & b") and "width:100.0%" in bar(3, "")
 
@@ -371,6 +391,84 @@ def test_a_chooser_takes_a_tensor_and_names_what_it_does_not_know():
     with pytest.raises(ValueError, match="photograph: expected the shape"):
         parts.Chooser("Photograph", "content", torch.rand(1, 4, 5, 5), print)
     parts.close_all(chooser)
+
+
+def test_nothing_is_taken_while_the_button_is_disabled():
+    said, taken = [], []
+    upload = parts.Upload("Upload", "Upload", lambda *given: taken.append(given), lambda text, wrong: said.append((text, wrong)))
+    upload.disabled = True
+    upload._handle_custom_msg({"type": "file", "name": "dropped.png"}, [memoryview(file_of(torch.rand(1, 3, 8, 8)))])
+    assert taken == [] and said == [("dropped.png: not taken, since something is running", True)]
+    upload.disabled = False
+    upload._handle_custom_msg({"type": "file", "name": "dropped.png"}, [memoryview(file_of(torch.rand(1, 3, 8, 8)))])
+    assert [name for name, _ in taken] == ["dropped.png"] and len(said) == 1
+    upload.close()
+
+
+def test_a_file_that_is_too_large_to_be_sent_is_named():
+    said = []
+    upload = parts.Upload("Upload", "Upload", None, lambda text, wrong: said.append((text, wrong)))
+    upload._handle_custom_msg({"type": "too large", "name": "scan.tif", "bytes": 31 * 2**20}, [])
+    assert said[0][1] and said[0][0].startswith("scan.tif: 31 MB are too many to be sent") and "1024 pixels" in said[0][0]
+    assert upload.most < 10 * 2**20 and upload.largest == parts.LARGEST  # what tornado takes; what is kept
+    upload.close()
+
+
+BROWSER = """
+import upload from "./upload.mjs";
+const MB = 2 ** 20, drawn = [], sent = [];
+const traits = { label: "Upload", alt: "Upload", disabled: false, largest: 1024, shrink_from: 3 * MB, most: 9 * MB };
+const model = { get: (name) => traits[name], on() {}, off() {}, send: (message, _, buffers) => sent.push([message, buffers]) };
+class Part {
+  constructor() { this.told = {}; this.classList = { add() {} }; }
+  setAttribute() {}
+  append() {}
+  addEventListener(name, told) { this.told[name] = told; }
+  getContext() { return { drawImage: (_, x, y, width, height) => drawn.push([width, height]) }; }
+  toBlob(done, type) {
+    const size = { "image/png": traits.png ?? 2 * MB, "image/webp": 4 * MB, "image/jpeg": 1 * MB }[type];
+    done({ size, type, arrayBuffer: async () => type });
+  }
+}
+const parts = [];
+globalThis.document = { createElement: () => (parts.push(new Part()), parts.at(-1)) };
+globalThis.createImageBitmap = async (file) => {
+  if (file.broken) throw new Error("no picture");
+  return { width: file.width, height: file.height, close() {} };
+};
+upload.render({ model, el: new Part() });
+const [label, input] = parts;
+async function drop(name, size, type, more) {
+  const file = { name, size, type, arrayBuffer: async () => "as it is", ...more };
+  label.told.drop({ preventDefault() {}, dataTransfer: { files: [file] } });
+  await new Promise((done) => setTimeout(done, 5));
+}
+const large = { width: 4000, height: 3000 };
+await drop("small.jpg", 2 * MB, "image/jpeg", large);
+await drop("twelve.jpg", 12 * MB, "image/jpeg", large);
+await drop("twelve.png", 12 * MB, "image/png", { width: 1200, height: 900 });
+traits.png = 10 * MB;
+await drop("noise.png", 30 * MB, "image/png", large);
+await drop("five.tif", 5 * MB, "image/tiff", { broken: true });
+await drop("scan.tif", 31 * MB, "image/tiff", { broken: true });
+input.disabled = true;
+await drop("late.jpg", 1 * MB, "image/jpeg", large);
+console.log(JSON.stringify({ sent, drawn }));
+"""
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no node here")
+def test_the_browser_makes_large_files_smaller_before_it_sends_them(tmp_path: Path):
+    shutil.copy(parts.HERE / "upload.js", tmp_path / "upload.mjs")
+    (tmp_path / "test.mjs").write_text(BROWSER, encoding="utf-8")
+    done = subprocess.run(["node", "test.mjs"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.stderr == ""
+    told = json.loads(done.stdout)
+    assert [(message["name"], message["type"], (buffers or [None])[0]) for message, buffers in told["sent"]] == [
+        ("small.jpg", "file", "as it is"), ("twelve.jpg", "file", "image/jpeg"), ("twelve.png", "file", "image/png"),
+        ("noise.png", "file", "image/webp"), ("five.tif", "file", "as it is"), ("scan.tif", "too large", None),
+    ]  # fmt: skip
+    assert told["drawn"] == [[1365, 1024], [1200, 900], [1365, 1024]]  # as many pixels as `picture_of` keeps
 
 
 def test_large_uploads_are_made_smaller():
@@ -500,6 +598,30 @@ def test_explorer_follows_the_pointer():
     assert moved(explorer, explorer.view, lambda: explorer.photo.upload.take("own.jpg", file_of(torch.rand(1, 3, 64, 96)))) > 5
 
 
+def test_gallery_wants_a_style_and_knows_its_name():
+    before = set(all_widgets())
+    with pytest.raises(ValueError, match="styles: expected the name of at least one style"):
+        widgets.gallery("chelsea", styles=[], size=48)
+    with pytest.raises(ValueError, match="nobody"):
+        widgets.gallery("chelsea", styles=["nobody"], size=48)
+    assert set(all_widgets()) == before
+    assert widgets.gallery("chelsea", "rose_window", size=48).styles == ["rose_window"]
+
+
+def test_gallery_shows_its_small_pictures_at_full_strength_and_the_large_one_as_the_slider_says():
+    module = sys.modules["nst.widgets.gallery"]
+    gallery = widgets.gallery("chelsea", ["rose_window", "night_orchard"], size=48)
+    gallery.strength.value = 0.3
+    gallery.worker.settle()
+    gallery.choose("night_orchard")
+    gallery.worker.settle()
+    assert torch.equal(gallery.picture, module.paint("night_orchard", gallery.content, 0.3))
+    assert not torch.equal(gallery.picture, module.paint("night_orchard", gallery.content, 1.0))
+    small = nst.images.resize(gallery.content, module.TILE)
+    for name in ("rose_window", "night_orchard"):
+        assert torch.equal(gallery.small[name], module.paint(name, small, 1.0)), name
+
+
 def test_gallery_paints_every_style_and_shows_the_pressed_one(monkeypatch: pytest.MonkeyPatch):
     gallery = widgets.gallery("chelsea", size=48)
     assert list(gallery.small) == assets.styles() and all(bytes(tile.data) for tile in gallery.tiles.values())
@@ -567,6 +689,55 @@ def test_studio_changes_weights_while_it_runs_pauses_and_stops():
     assert torch.equal(studio.picture, studio.search.picture)
 
 
+RECIPES = {name: getattr(GatysConfig, name)() for name in ("default", "article", "paper", "gatys_notebook")}
+RECIPES["own"] = GatysConfig(
+    content_layers=("relu4_2", "conv1_2"), style_layers=("relu3_1", "relu1_1"), style_layer_weights=(0.25, 3.0), content_weight=0.0,
+    tv_weight=700.0, evaluations=3, optimizer="adam", precision="bfloat16",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_studio_runs_the_recipe_that_it_is_given(name: str):
+    config = RECIPES[name]
+    studio = widgets.studio("chelsea", "night_orchard", config=config, size=64)
+    assert studio.recipe() == config
+    for slider in (studio.content_weight, studio.style_weight, studio.tv_weight, studio.evaluations):
+        assert slider.value == 0 and slider.off or slider.min <= slider.value <= slider.max, slider.label
+    studio.evaluations.value = 2
+    studio.run()
+    studio.worker.settle()
+    assert studio.picture.shape == studio.photo.picture(64).shape and torch.isfinite(studio.picture).all()
+
+
+def test_studio_offers_the_default_content_layers_and_runs_the_default_recipe():
+    studio = widgets.studio("chelsea", "night_orchard", size=64)
+    assert studio.recipe() == GatysConfig.default() and studio.content_layers["relu3_2"].value
+    assert list(studio.content_layers) == ["relu2_2", "relu3_2", "relu3_3", "relu4_2"]
+    plain = widgets.studio("chelsea", "night_orchard", config=GatysConfig(style_layer_weights=None), size=64)
+    assert "relu3_2" in plain.content_layers and not plain.content_layers["relu3_2"].value
+
+
+def test_studio_keeps_each_style_layers_own_weight():
+    studio = widgets.studio("chelsea", "night_orchard", config=GatysConfig.gatys_notebook(), size=64)
+    studio.style_layers["relu5_1"].value = False
+    assert studio.recipe().style_layers == ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+    assert studio.recipe().style_layer_weights == tuple(1 / n**2 for n in (64, 128, 256, 512))
+    studio.style_layers["relu5_1"].value = True
+    assert studio.recipe() == GatysConfig.gatys_notebook()
+    few = widgets.studio("chelsea", "night_orchard", size=64,
+                         config=GatysConfig(style_layers=("relu1_1", "relu2_1"), style_layer_weights=(1.0, 3.0)))  # fmt: skip
+    few.style_layers["relu4_1"].value = True  # a layer that the recipe has no weight for gets the mean of the others
+    assert few.recipe().style_layers == ("relu1_1", "relu2_1", "relu4_1") and few.recipe().style_layer_weights == (1.0, 3.0, 2.0)
+
+
+def test_studio_keeps_what_it_has_no_control_for():
+    config = GatysConfig.default(optimizer="adam", learning_rate=0.1, history=7, scales=2, content_form="mean", network="mine")
+    studio = widgets.studio("chelsea", "night_orchard", config=config, size=64)
+    studio.style_weight.value, studio.content_layers["relu2_2"].value = 3.5, True
+    changed = {"style_weight": 3.5, "content_layers": (*config.content_layers, "relu2_2")}
+    assert studio.recipe() == replace(config, **changed)
+
+
 def test_studio_says_what_is_missing():
     studio = small_studio()
     for box in studio.style_layers.values():
@@ -609,6 +780,31 @@ def test_monitor_shows_losses_samples_and_the_time_left(monkeypatch: pytest.Monk
     assert list(watch.still()) == ["grey", "grey, painted"]
     with pytest.raises(ValueError, match="steps=0: expected a whole number"):
         widgets.monitor(0)
+
+
+def test_monitor_counts_the_time_that_is_left(monkeypatch: pytest.MonkeyPatch):
+    module = sys.modules["nst.widgets.monitor"]
+    monkeypatch.setattr(module, "EVERY", 0.0)
+    clock = iter([10.0, 12.0, 15.0, 22.0])
+    monkeypatch.setattr(module.time, "perf_counter", lambda: next(clock))
+    watch, told = widgets.monitor(20, {"grey": torch.zeros(1, 3, 16, 16)}, every=1e9, size=16), []
+    for step in (5, 6, 8, 12):  # a training that is taken up at step 5
+        watch(step, {"loss": 1.0}, Painter())
+        told.append(re.search(r"step .*?(?=<)", watch.progress.value)[0])
+    # 2 s for one step, 14 to go; 5 s for three, 12 to go; 12 s for seven, 8 to go
+    assert told == ["step 5 of 20", "step 6 of 20, 28 s left", "step 8 of 20, 20 s left", "step 12 of 20, 14 s left"]
+
+
+def test_monitor_watches_a_decoder_and_what_cannot_paint():
+    grey = {"grey": torch.full((1, 3, 40, 50), 0.5)}
+    watch, decoder = widgets.monitor(2, grey, every=0.0, size=40), nst.decoders.Decoder.load("relu2_1").train()
+    watch(1, {"pixels": 1.0}, decoder)
+    assert decoder.training and watch.painted["grey"].shape == watch.samples["grey"].shape
+    assert (watch.painted["grey"] - 0.5).abs().mean() < 0.1 and "after step 1" in watch.views["grey"].caption
+    for model in (torch.nn.Conv2d(3, 3, 1), nst.decoders.Decoder("relu2_1", channels=7)):
+        watch = widgets.monitor(2, grey, every=0.0, size=40)
+        watch(1, {"loss": 1.0}, model)
+        assert watch.losses == {"loss": [1.0]} and watch.painted == {} and f"a {type(model).__name__} has no" in watch.line.value
 
 
 def test_monitor_runs_a_training_on_its_own_thread_and_stops_it():
@@ -702,6 +898,16 @@ def test_running_a_cell_again_closes_what_it_showed(monkeypatch: pytest.MonkeyPa
     run["cell"] = "b"
     fourth = widgets.gallery("chelsea", ["rose_window"], size=48)
     assert third.comm is not None and fourth.comm is not None
+
+
+def test_a_script_with_widgets_ends_without_a_word(tmp_path: Path):
+    script = tmp_path / "script.py"
+    lines = ("from nst import widgets", "kept = [widgets.gallery('chelsea', ['rose_window'], size=32), widgets.studio(size=64)]",
+             "kept.append(widgets.monitor(3, size=16))", "print(len(kept))")  # fmt: skip
+    script.write_text("\n".join(lines), encoding="utf-8")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(TOP), os.environ.get("PYTHONPATH")]))}
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=300, env=environment)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "3\n", "")
 
 
 def test_downloads_are_sent_as_png(monkeypatch: pytest.MonkeyPatch):

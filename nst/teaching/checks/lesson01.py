@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import nst
-from nst.teaching.checks.machinery import answers, call, check, compare, fail, rand, randn, same
+from nst.teaching.checks.machinery import answers, call, check, compare, fail, learns, rand, randn, same
 
 CAFFE_MEAN = (103.939, 116.779, 123.68)  # blue, green, red
 
@@ -19,19 +19,29 @@ CAFFE_MEAN = (103.939, 116.779, 123.68)  # blue, green, red
 @check
 def to_caffe(function: Callable[[Tensor], Tensor]) -> str:
     """RGB in [0, 1] -> BGR, 255 x - (103.939, 116.779, 123.68)."""
-    picture, mean = rand(2, 3, 4, 6), torch.tensor(CAFFE_MEAN).view(3, 1, 1)
-    right = 255 * picture[:, [2, 1, 0]] - mean
-    std = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
-    compare(call(function, picture), right, {
-        "the channels are still red, green, blue": 255 * picture - mean,
-        "the channels are still red, green, blue, though the means are in that order, too": 255 * picture - mean.flip(0),
-        "the means are in the order red, green, blue, the channels are not: the first number, 103.939, is blue's":
-            255 * picture.flip(1) - mean.flip(0),
-        "the pixels are still in [0, 1]: multiply by 255 before the mean is taken away": picture.flip(1) - mean,
-        "the mean is multiplied, too: it is stated for pixels from 0 to 255": 255 * (picture.flip(1) - mean),
-        "the picture was mirrored: flip the channel axis, number 1, and no other": 255 * picture.flip(-1) - mean,
-        "divided by a standard deviation: that is torchvision's domain; Caffe's has none": right / (255 * std),
-    })  # fmt: skip
+    mean, std = torch.tensor(CAFFE_MEAN).view(3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+    for picture in (rand(2, 3, 4, 6), rand(1, 3, 5, 3, seed=1)):
+        right = 255 * picture[:, [2, 1, 0]] - mean
+        compare(call(function, picture), right, {
+            "the channels are still red, green, blue": 255 * picture - mean,
+            "the channels are still red, green, blue, though the means are in that order, too": 255 * picture - mean.flip(0),
+            "the means are in the order red, green, blue, the channels are not: the first number, 103.939, is blue's":
+                255 * picture.flip(1) - mean.flip(0),
+            "the pixels are still in [0, 1]: multiply by 255 before the mean is taken away": picture.flip(1) - mean,
+            "the pixels are in [0, 1], and so is the mean: Caffe's network wants 0 to 255": right / 255,
+            "the mean is multiplied, too: it is stated for pixels from 0 to 255": 255 * (picture.flip(1) - mean),
+            "the picture was mirrored: flip the channel axis, number 1, and no other": 255 * picture.flip(-1) - mean,
+            "the picture was turned upside down: flip the channel axis, number 1, and no other": 255 * picture.flip(-2) - mean,
+            "all axes were flipped: flip the channel axis, number 1, and no other": 255 * picture.flip(1, 2, 3) - mean,
+            "divided by a standard deviation: that is torchvision's domain; Caffe's has none": right / (255 * std),
+            "this is torchvision's domain, RGB less its mean, divided by its deviation":
+                (picture - torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)) / std,
+            "the mean is added; take it away": 255 * picture.flip(1) + mean,
+            "the mean is not taken away": 255 * picture.flip(1),
+            "the pixels were clipped to 0 … 255: without their mean they are negative as often as not": right.clamp(0, 255),
+            "only the first picture of the batch was used": right[:1],
+            "the channels are last: Caffe's blob keeps (B, 3, H, W)": right.movedim(1, -1),
+        })  # fmt: skip
     return "blue, green, red in 0 … 255, less each channel's own mean"
 
 
@@ -48,7 +58,8 @@ def _measured_field(layers: list[tuple[int, int]]) -> int:
 @check
 def receptive_field(function: Callable[[list[tuple[int, int]]], int]) -> str:
     """The side of the square that one unit sees, from a list of (kernel, stride)."""
-    for layers in ([(3, 1)], [(3, 1), (3, 1), (2, 2), (3, 1)], [(9, 1), (3, 2), (3, 2), (5, 1)], [(3, 1), (4, 2), (5, 3), (3, 1)]):
+    for layers in ([(3, 1)], [(3, 1), (3, 1), (2, 2), (3, 1)], [(9, 1), (3, 2), (3, 2), (5, 1)], [(3, 1), (4, 2), (5, 3), (3, 1)],
+                   [(1, 1), (7, 1)]):  # fmt: skip
         strides = [stride for _, stride in layers]
         late = 1 + sum((k - 1) * math.prod(strides[: n + 1]) for n, (k, _) in enumerate(layers))
         compare(call(function, layers), _measured_field(layers), {
@@ -58,8 +69,16 @@ def receptive_field(function: Callable[[list[tuple[int, int]]], int]) -> str:
             "each kernel adds its whole width; its middle is already counted, so it adds (kernel - 1) steps":
                 1 + sum(k * math.prod(strides[:n]) for n, (k, _) in enumerate(layers)),
             "the unit itself is missing: begin with reach = 1": _measured_field(layers) - 1,
+            "the layers are taken from above with the step of those below: count from the picture upwards, as the list does":
+                1 + sum((k - 1) * math.prod(strides[n + 1:]) for n, (k, _) in enumerate(layers)),
+            "the last stride alone is used: steps multiply from layer to layer":
+                1 + sum((k - 1) * ([1, *strides][n]) for n, (k, _) in enumerate(layers)),
+            "strides add up here; they multiply: behind two strides of 2 units are 4 pixels away":
+                1 + sum((k - 1) * (1 + sum(s - 1 for s in strides[:n])) for n, (k, _) in enumerate(layers)),
+            "this is the step, the distance of two units; the reach is wanted": math.prod(strides),
+            "this is the area; the side is wanted": _measured_field(layers) ** 2,
         }, f"for {layers}")  # fmt: skip
-    return "for four rows of layers, as large as autograd measures"
+    return "for five rows of layers, as large as autograd measures"
 
 
 @check
@@ -81,6 +100,14 @@ def map_shape(function: Callable[[str, int, int], tuple]) -> str:
             "the channels double with each block, but for the last: block 5 has as many as block 4": (64 * 2 ** (block - 1), h, w),
             "these are the channels of the lite encoder; Oxford's has 64, 128, 256, 512, 512": (lite, h, w),
             "the convolutions pad, so they do not shrink the map; only the four poolings do": (channels[block - 1], h - 2, w - 2),
+            "the batch is not asked for: (channels, height, width)": (1, channels[block - 1], h, w),
+            "the channels come first: (C, H, W)": (h, w, channels[block - 1]),
+            "no pooling is counted: each block but the first begins with one": (channels[block - 1], height, width),
+            "one pooling too few: block 2 has one before it, block 5 has four":
+                (channels[block - 1], height // 2 ** max(block - 2, 0), width // 2 ** max(block - 2, 0)),
+            "halved once for each convolution before the layer; only the poolings halve":
+                (channels[block - 1], height // 2 ** (block * int(layer[6]) - 1), width // 2 ** (block * int(layer[6]) - 1)),
+            "sizes are whole numbers: divide with //": (channels[block - 1], height / 2 ** (block - 1), width / 2 ** (block - 1)),
         }, f"{layer} of a picture of {height} x {width}")  # fmt: skip
     return "channels, height and width of four layers, odd sizes included"
 
@@ -91,24 +118,41 @@ def before_relu(function: Callable[[nn.Sequential, Tensor], list[Tensor]]) -> st
     first, second = nn.Conv2d(2, 3, 3), nn.Conv2d(3, 4, 3)
     for conv, seed in ((first, 1), (second, 2)):
         conv.weight.data, conv.bias.data = randn(*conv.weight.shape, seed=seed), randn(*conv.bias.shape, seed=seed + 5)
-    x = randn(1, 2, 8, 8)
-    with torch.no_grad():
-        one = F.conv2d(x, first.weight, first.bias)
-        two = F.conv2d(one.clamp_min(0), second.weight, second.bias)
-    for inplace in (False, True):
-        net = nn.Sequential(first, nn.ReLU(inplace=inplace), second, nn.ReLU(inplace=inplace))
+    x = randn(1, 2, 9, 9)
+
+    def row(*between: nn.Module) -> nn.Sequential:
+        return nn.Sequential(first, *between, second, nn.ReLU(inplace=between[0].inplace))
+
+    cases = {f"ReLU(inplace={inplace})": (nn.ReLU(inplace=inplace),) for inplace in (False, True)}
+    cases["a pooling between the two"] = (nn.ReLU(inplace=True), nn.MaxPool2d(2))
+    for case, between in cases.items():
+        net = row(*between)
+
+        def both(x: Tensor, rest: tuple = between[1:]) -> tuple[Tensor, Tensor]:
+            one = F.conv2d(x, first.weight, first.bias)
+            inner = one.clamp_min(0)
+            for layer in rest:
+                inner = layer(inner)
+            return one, F.conv2d(inner, second.weight, second.bias)
+
+        with torch.no_grad():
+            one, two = both(x)
+            unrectified = F.conv2d(one, second.weight, second.bias)
         found = call(function, net, x)
-        if len(net) != 4 or any(net[k].inplace is not inplace for k in (1, 3)):
-            fail("the network was changed: it belongs to the caller. Keep a copy of the numbers instead")
         if not isinstance(found, list | tuple) or len(found) != 2:
             got = f"{len(found)} tensors" if isinstance(found, list | tuple) else type(found).__name__
             fail(f"expected a list of two tensors, one for each convolution, got {got}")
-        for got, right, given, name in zip(found, (one, two), (x, one.clamp_min(0)), ("first", "second"), strict=True):
+        inputs = x, net[1:-2](one.clone())
+        for got, right, given, name in zip(found, (one, two), inputs, ("first", "second"), strict=True):
             compare(got, right, {
                 "after an in-place ReLU the tensor that you kept has no negative numbers any more: ReLU(inplace=True) wrote into "
                 "it. Keep a copy": right.clamp_min(0),
                 "this is what goes into the convolution; what comes out is wanted": given,
-            }, f"the {name} convolution, ReLU(inplace={inplace})")  # fmt: skip
+                "the layers between the two convolutions were left out: the second one reads what they give": unrectified,
+                "the two are in the wrong order: the first convolution first": two if name == "first" else one,
+            }, f"the {name} convolution, {case}")  # fmt: skip
+        who = "a picture whose loss reads these features"
+        learns(lambda x, net=net: function(net, x)[1], lambda x, both=both: both(x)[1], x, who=who)
     return "two convolutions, with and without in-place ReLUs behind them; the network is as it was"
 
 
@@ -118,10 +162,14 @@ def _mistaken_pixels() -> dict[str, dict[str, tuple[float, float]]]:
     encoder, picture = nst.VGG19.load("lite"), nst.assets.picture("coffee", 96)
     changes = {"BGR": picture.flip(1), "0 to 255": 255 * picture, "not normalised": picture * encoder.std + encoder.mean}
     right, found = encoder(picture, ["relu1_1", "relu5_1"]), {}
+
+    def likeness(a: Tensor, b: Tensor) -> float:
+        a, b = (x - x.mean((2, 3), keepdim=True) for x in (a, b))
+        return float(torch.cosine_similarity(a.flatten(), b.flatten(), 0))
+
     for mistake, changed in changes.items():
         wrong = encoder(changed, ["relu1_1", "relu5_1"])
-        found[mistake] = {k: (float(torch.cosine_similarity(wrong[k].flatten(), right[k].flatten(), 0)),
-                              float(wrong[k].norm() / right[k].norm())) for k in wrong}  # fmt: skip
+        found[mistake] = {k: (likeness(wrong[k], right[k]), float(wrong[k].norm() / right[k].norm())) for k in wrong}
     return found
 
 
@@ -145,7 +193,7 @@ def wrong_pixels(function: Callable[[], dict]) -> str:
         ("makes the features longest", "not normalised"): "the length is the second number of each pair: one is in the hundreds",
         ("BGR is seen better in", "relu5_1"): "what knows a cup knows it in any colour: the likeness at relu5_1 is near 1",
         ("an absolute loss notices", "BGR"): "a loss that is not relative grows with the square of the length",
-        ("an absolute loss notices", "none"): "a loss that is not relative grows with the square of the length",
+        ("an absolute loss notices", "not normalised"): "a loss that is not relative grows with the square of the length",
     })  # fmt: skip
     if not same(length, "0 to 255", 0):
         fail("the experiment gives another order on this machine than where the exercise was written; tell the course's authors")

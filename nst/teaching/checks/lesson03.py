@@ -9,7 +9,19 @@ import torch
 from torch import Tensor, nn
 
 import nst
-from nst.teaching.checks.machinery import answers, call, check, close, compare, fail, must_learn, number, randn
+from nst.teaching.checks.machinery import (
+    CheckFailed,
+    answers,
+    call,
+    check,
+    close,
+    compare,
+    fail,
+    must_learn,
+    number,
+    pair,
+    randn,
+)
 
 BLOCKS = {"VGG-19": (2, 2, 4, 4, 4), "VGG-16": (2, 2, 3, 3, 3)}  # convolutions in each block
 
@@ -17,40 +29,59 @@ BLOCKS = {"VGG-19": (2, 2, 4, 4, 4), "VGG-16": (2, 2, 3, 3, 3)}  # convolutions 
 @check
 def content_gradient(function: Callable[[Tensor, Tensor], Tensor]) -> str:
     """The gradient of 1/2 sum (F - P)^2, F = relu(Z), with respect to Z (1508.06576, eq. 2)."""
-    z, p = randn(3, 8).requires_grad_(), randn(3, 8, seed=1).clamp_min(0)
-    (right,) = torch.autograd.grad((z.relu() - p).square().sum() / 2, z)
-    f = z.relu().detach()
-    compare(call(function, f, p), right, {
-        "the ReLU is missing: where F is 0 the unit was silent, and no gradient gets through": f - p,
-        "the sign is wrong: where F is larger than P, a larger F makes the loss larger": -right,
-        "twice too large: the 1/2 before the sum takes the 2 of the square away": 2 * right,
-        "twice too large, and the ReLU is missing": 2 * (f - p),
-        "divided by the number of entries: this loss is a sum": right / f.numel(),
-        "the mask looks at P; it is F that must be positive": (f - p) * (p > 0),
-    })  # fmt: skip
+    for shape in ((3, 8), (5, 2)):
+        z, p = randn(*shape).requires_grad_(), randn(*shape, seed=1).clamp_min(0)
+        (right,) = torch.autograd.grad((z.relu() - p).square().sum() / 2, z)
+        f = z.relu().detach()
+        compare(call(function, f, p), right, {
+            "the ReLU is missing: where F is 0 the unit was silent, and no gradient gets through": f - p,
+            "the sign is wrong: where F is larger than P, a larger F makes the loss larger": -right,
+            "the sign is wrong, and the ReLU is missing": p - f,
+            "twice too large: the 1/2 before the sum takes the 2 of the square away": 2 * right,
+            "twice too large, and the ReLU is missing": 2 * (f - p),
+            "half of it: the square's 2 and the 1/2 before the sum take each other away": right / 2,
+            "divided by the number of entries: this loss is a sum": right / f.numel(),
+            "the mask looks at P; it is F that must be positive": (f - p) * (p > 0),
+            "the mask looks at F - P; it is F that must be positive": (f - p) * (f > p),
+            "the mask is the wrong way round: the gradient gets through where F is positive": (f - p) * (f <= 0),
+            "multiplied by F itself; the ReLU's slope is 1 where F is positive, whatever its size": (f - p) * f,
+            "squared: these are the terms of the loss, not their slopes": (f - p).square() / 2,
+            "this is the mask alone; it multiplies F - P": (f > 0).float(),
+        }, f"F of the shape {shape}")  # fmt: skip
     return "F - P where F > 0, else 0; equal to autograd's"
 
 
 @check
 def style_gradient(function: Callable[[Tensor, Tensor], Tensor]) -> str:
     """The gradient of 1 / (4 N^2 M^2) sum (G - A)^2, G = F F^T, F = relu(Z), with respect to Z (1508.06576, eq. 6)."""
-    n, m = 4, 9
-    z, style = randn(n, m).requires_grad_(), randn(n, m, seed=1).clamp_min(0)
-    a = style @ style.T
-    (right,) = torch.autograd.grad((z.relu() @ z.relu().T - a).square().sum() / (4 * n**2 * m**2), z)
-    f = z.relu().detach()
-    free = (f @ f.T - a) @ f / (n**2 * m**2)  # before the ReLU's mask
-    compare(call(function, f, a), right, {
-        "the ReLU is missing: where F is 0 no gradient gets through": free,
-        "four times too small: the square gives 2, and F stands in G twice, which gives 2 more; together they take the 4 away":
-            right / 4,
-        "two times too small: F stands in G = F F^T twice, and both places have a gradient": right / 2,
-        "not divided by N^2 M^2": right * n**2 * m**2,
-        "divided by N M; the loss has its square": right * n * m,
-        "the sign is wrong": -right,
-        "the shape is (M, N): the paper writes F^T (G - A); with a row per channel it is (G - A) F": right.T,
-        "this is G - A; it must be multiplied by F to become a gradient for F": (f @ f.T - a) / (n**2 * m**2),
-    })  # fmt: skip
+    for n, m in ((4, 9), (5, 3)):
+        z, style = randn(n, m).requires_grad_(), randn(n, m, seed=1).clamp_min(0)
+        a = style @ style.T
+        (right,) = torch.autograd.grad((z.relu() @ z.relu().T - a).square().sum() / (4 * n**2 * m**2), z)
+        f = z.relu().detach()
+        free = (f @ f.T - a) @ f / (n**2 * m**2)  # before the ReLU's mask
+        got = call(function, f, a)
+        own = [(f @ f.T / d - a) @ f * mask for d in (m, n * m) for mask in ((f > 0), 1.0)]
+        if any(close(got, wrong / d) for wrong in own for d in (n**2 * m**2, n * m, 1)):
+            fail("F F^T was divided, as gram_matrix does elsewhere in this course; A comes undivided, so G must be, too: here the "
+                 "whole of the division stands before the sum")  # fmt: skip
+        compare(got, right, {
+            "the ReLU is missing: where F is 0 no gradient gets through": free,
+            "four times too small: the square gives 2, and F stands in G twice, which gives 2 more; together they take the 4 away":
+                right / 4,
+            "two times too small: F stands in G = F F^T twice, and both places have a gradient": right / 2,
+            "not divided by N^2 M^2": right * n**2 * m**2,
+            "neither divided by N^2 M^2 nor cut by the ReLU": free * n**2 * m**2,
+            "divided by N M; the loss has its square": right * n * m,
+            "divided by N^2 only": right * m**2,
+            "divided by M^2 only": right * n**2,
+            "the sign is wrong": -right,
+            "the shape is (M, N): the paper writes F^T (G - A); with a row per channel it is (G - A) F": right.T,
+            "this is G - A; it must be multiplied by F to become a gradient for F": (f @ f.T - a) / (n**2 * m**2),
+            "the mask looks at the gradient; it is F that must be positive": free.clamp_min(0),
+            "four times too large: the 1/4 before the sum takes both factors of 2 away": right * 4,
+            "two times too large: the 1/4 before the sum takes both factors of 2 away": right * 2,
+        }, f"F of the shape {(n, m)}")  # fmt: skip
     return "(G - A) F / (N^2 M^2) where F > 0, else 0; equal to autograd's"
 
 
@@ -60,6 +91,9 @@ def content_layer(layer_class: type[nn.Module]) -> str:
     weight = torch.tensor(2.0, requires_grad=True)
     target = weight * randn(1, 3, 4, 4)  # a target with a history, as the encoder's output has
     layer, earlier = call(layer_class, target), torch.tensor(0.0)
+    if any(p.requires_grad for p in layer.parameters()):
+        fail("the target is a parameter of the layer: whoever trains the network would train the target away. Keep it as it is, "
+             "self.target = target.detach(), or with register_buffer")  # fmt: skip
     for seed in (1, 2):
         x = randn(1, 3, 4, 4, seed=seed).requires_grad_()
         out = call(layer, x)
@@ -68,19 +102,38 @@ def content_layer(layer_class: type[nn.Module]) -> str:
         squares = (x - target).detach().square()
         if close(out, squares.mean()):
             fail("forward returns the loss; a transparent layer returns its input, and the loss is read from `loss` afterwards")
-        compare(out, x, about="what the layer returns must be its input")
+        compare(out, x, {
+            "forward returns the target; what goes in must come out": target,
+            "forward returns the difference; what goes in must come out": x - target,
+            "forward returns two things; what goes in must come out, and nothing else": None,
+        }, about="what the layer returns must be its input")  # fmt: skip
+        if not isinstance(out, Tensor) or not out.requires_grad:
+            fail("the layer cuts the gradient of what goes through it: the losses behind it would never reach the picture. "
+                 "Return the input itself; only the target is detached")  # fmt: skip
+        pulls = randn(*x.shape, seed=seed + 5)
+        (through,) = torch.autograd.grad(out, x, pulls, retain_graph=True, allow_unused=True)
+        if through is None or not close(through, pulls):
+            fail("the layer changes the gradient of what goes through it: return the input itself")
+        if callable(layer.loss) and not isinstance(layer.loss, Tensor):
+            fail("`loss` is a function; the article keeps the number itself, self.loss = …")
         compare(layer.loss, squares.mean(), {
             "the loss is a sum; the article takes the mean": squares.sum(),
             "half the sum is the paper's; the article takes the mean": squares.sum() / 2,
+            "half the mean: the article's has no 1/2": squares.mean() / 2,
             "the mean of absolute differences: they must be squared": squares.sqrt().mean(),
+            "the root of the mean: the article takes the mean of squares itself": squares.mean().sqrt(),
+            "the loss is not a number: the mean over all entries is missing": squares,
             "the loss is the first input's: it must be computed anew in each forward": earlier,
+            "the losses of all inputs add up: each forward's stands alone": earlier + squares.mean(),
         }, "the loss")  # fmt: skip
         slopes = torch.autograd.grad(must_learn(layer.loss, "the picture"), (x, weight), allow_unused=True, retain_graph=True)
+        if slopes[0] is None:
+            fail("no gradient comes back from the loss to the input: only the target is detached")
         compare(slopes[0], 2 * (x - target).detach() / x.numel(), about="the gradient for the input")
         if slopes[1] is not None:
             fail("the gradient flows into the target: detach it, or each step drags the whole history of the target along")
         earlier = squares.mean()
-    return "its input comes out, the loss is the mean of squares, and no gradient reaches the target"
+    return "its input comes out with its gradient, the loss is the mean of squares, and no gradient reaches the target"
 
 
 class _Recorder:
@@ -99,27 +152,38 @@ class _Recorder:
 @check
 def best_in_box(function: Callable) -> str:
     """Mend a search: the best picture in [0, 1] and its own loss."""
-    loss, start = _Recorder(), torch.full((1, 1, 2, 2), 0.5)
-    result = call(function, loss, start, 12, 0.3)
-    if not isinstance(result, list | tuple) or len(result) != 2:
-        fail("expected two results: return picture, loss")
+    loss, start, steps = _Recorder(), torch.full((1, 1, 2, 2), 0.5), 12
+    result = pair(call(function, loss, start, steps, 0.3), "two results: return picture, loss")
     picture, reported = (number(value) for value in result)
-    if picture is None or reported is None or picture.shape != start.shape:
+    if picture is None or reported is None or picture.shape != start.shape or reported.numel() != 1:
         fail(f"expected a picture of the shape {tuple(start.shape)} and a number")
-    seen, asked = [(x, value) for x, value in loss.seen], len(loss.seen)
-    if float(picture.min()) < 0 or float(picture.max()) > 1:
+    seen, asked = list(loss.seen), len(loss.seen)
+    if not torch.isfinite(picture).all() or float(picture.min()) < 0 or float(picture.max()) > 1:
         fail("the picture leaves [0, 1]")
     own = float(_Recorder()(picture.float()))
-    lowest_point, lowest = min(seen, key=lambda pair: pair[1])
+    lowest_point, lowest = min(seen, key=lambda pair: pair[1], default=(start, float("inf")))
     inside = [value for x, value in seen if 0 <= float(x.min()) and float(x.max()) <= 1]
-    if not close(reported, own, 1e-3):
+    if not close(reported.reshape(()), own, 1e-3):
         if close(picture, lowest_point.clamp(0, 1)):
             fail("the loss is not this picture's: it was computed before the clamp. Clamp first, then ask the loss")
         fail("the loss is not this picture's. `best = x` is not a copy: later steps write into it. Keep x.detach().clone()")
-    if asked < 12:
-        fail(f"the loss was asked {asked} times in 12 steps")
-    if inside and own > min(inside) + 1e-4:
+    if asked < steps:
+        fail(f"the loss was asked {asked} times in {steps} steps")
+    if asked > 3 * steps:
+        fail(f"the loss was asked {asked} times in {steps} steps; it is the costly part, once a step is enough")
+    different = len({tuple(x.flatten().tolist()) for x, _ in seen})
+    if different <= steps // 2:
+        fail(f"the search stands still: in {steps} steps the loss was asked about {different} different pictures. An optimiser "
+             "moves the tensor that it was given, and no other: x = x.clamp(0, 1) is another one. Clamp in place, under "
+             "torch.no_grad()")  # fmt: skip
+    if len(inside) < asked:
+        fail(f"the loss was asked about {asked - len(inside)} pictures outside [0, 1]: clamp between the steps")
+    if own > min(inside) + 1e-4:
         fail("a better picture had been seen before: return the best, not the last")
+    if own > seen[0][1] - 0.05:
+        fail("the search found nothing better than its start: does each step go against the gradient?")
+    if isinstance(result[1], Tensor) and result[1].requires_grad:
+        fail("the loss is returned with its graph, which keeps a whole evaluation's memory: return value.item()")
     return f"the best of {asked} pictures, inside the box, with its own loss; the start is as it was"
 
 
@@ -130,20 +194,35 @@ def _names(blocks: tuple[int, ...]) -> list[str]:
 @check
 def paper_name(function: Callable[[int], str]) -> str:
     """The article's conv_1 … conv_16 under their names in VGG-19: conv_4 is conv2_2."""
-    right = _names(BLOCKS["VGG-19"])
-    got = [call(function, count) for count in range(1, 17)]
-    mistakes = {
-        "this is VGG-16, whose last three blocks have three convolutions; VGG-19's have four": _names(BLOCKS["VGG-16"]),
-        "the count begins at 1: conv_1 is conv1_1": right[1:],
-        "these are names of ReLUs; the article reads before them": [name.replace("conv", "relu") for name in right],
-        "a block is not one convolution: the first two blocks have two, the others four": [f"conv{n}_1" for n in range(1, 17)],
-        "all blocks as large as the first: the last three have four convolutions": _names((2,) * 8),
-        "all blocks as large as the last: the first two have two convolutions": _names((4,) * 4),
-    }
+    right, got = _names(BLOCKS["VGG-19"]), []
+    separator = "the paper writes an underscore between the block and the number: conv2_2"
+    mistakes = [
+        ("this is VGG-16, whose last three blocks have three convolutions; VGG-19's have four", _names(BLOCKS["VGG-16"])),
+        ("the count begins at 1: conv_1 is conv1_1", right[1:]),
+        ("these are names of ReLUs; the article reads before them", [name.replace("conv", "relu") for name in right]),
+        ("a block is not one convolution: the first two blocks have two, the others four", [f"conv{n}_1" for n in range(1, 17)]),
+        ("all blocks as large as the first: the last three have four convolutions", _names((2,) * 8)),
+        ("all blocks as large as the last: the first two have two convolutions", _names((4,) * 4)),
+        ("this is the article's own name; the paper's has the block before the underscore", [f"conv_{n}" for n in range(1, 17)]),
+        ("the convolutions of a block are counted from 1, not from 0", [f"{name[:6]}{int(name[6]) - 1}" for name in right]),
+        ("the blocks are counted from 1, not from 0", [f"conv{int(name[4]) - 1}{name[5:]}" for name in right]),
+        ("block and number are exchanged: conv2_1 is the first convolution of block 2", [f"conv{n[6]}_{n[4]}" for n in right]),
+        ("the name begins with conv", [name.removeprefix("conv") for name in right]),
+        *((separator, [name.replace("_", other) for name in right]) for other in ("", "-", ".")),
+    ]
+
+    def hint() -> str:
+        n = min(len(got), 13)  # a wrong count may run out of names at the end
+        return next((told for told, wrong in mistakes if n > 4 and got[:n] == wrong[:n]), "")
+
+    for count in range(1, 17):
+        try:
+            got.append(call(function, count, if_it_raises=f"the article counts from conv_1 to conv_16; this is conv_{count}"))
+        except CheckFailed as error:
+            raise (CheckFailed(hint()) if hint() else error) from None
     if got != right:
-        hints = (hint for hint, wrong in mistakes.items() if got[: min(13, len(wrong))] == wrong[:13])
         first = next(n for n, (a, b) in enumerate(zip(got, right), 1) if a != b)
-        fail(next(hints, f"conv_{first}: {got[first - 1]!r} is not right; count 2, 2, 4, 4, 4 convolutions"))
+        fail(hint() or f"conv_{first}: {got[first - 1]!r} is not right; count 2, 2, 4, 4, 4 convolutions")
     return "all sixteen; conv_4 is conv2_2, and the paper's conv4_2 would be conv_10"
 
 
@@ -179,6 +258,8 @@ def weight_sweep(function: Callable[[], dict]) -> str:
     }
     answers(call(function), right, {
         ("as the style weight grows, the content loss", "falls"): "the more the style counts, the less the photograph does",
+        ("as the style weight grows, the content loss", "neither"): "read the three content losses from the smallest weight up",
+        ("as the style weight grows, the style loss", "neither"): "read the three style losses from the smallest weight up",
         ("as the style weight grows, the style loss", "rises"):
             "the printed style loss is measured at weight 1 for all: compare the rows",
         ("the step that buys more style for the same content", "0.1 to 1"):
