@@ -141,7 +141,7 @@ def relaxed_emd(places: Tensor, style_places: Tensor) -> Tensor:
     for name, given in {"places": places, "style_places": style_places}.items():
         if given.ndim != 3 or given.shape[1] != places.shape[1] or 0 in given.shape:
             raise ValueError(f"{name}: expected the shape (B, {places.shape[1]}, N), got {tuple(given.shape)}")
-    with torch.autocast(places.device.type, enabled=False):  # cosines in bfloat16 are known to a two-hundredth
+    with exactly():  # cosines in bfloat16 are known to a two-hundredth
         exact = torch.promote_types(places.dtype, torch.float32)
         x, y = places.to(exact), style_places.to(exact).expand(len(places), -1, -1)
         centre = y.mean(2, keepdim=True)
@@ -164,9 +164,9 @@ def positions(features: Tensor, count: int, seed: int = 0, mask: Tensor | None =
     mask (1, 1, H, W): `count` of them, drawn again and again, each as often as its value says.
     The caller's random numbers stay untouched; drawn on the CPU, the positions are the same for every device.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator("cpu").manual_seed(seed)
     if mask is None:
-        return torch.randperm(features.shape[-2:].numel(), generator=generator)[:count].to(features.device)
+        return torch.randperm(features.shape[-2:].numel(), generator=generator, device="cpu")[:count].to(features.device)
     return torch.multinomial(mask.flatten().cpu().float(), count, replacement=True, generator=generator).to(features.device)
 
 
