@@ -195,7 +195,7 @@ class _Search:
         self.bar.update()
         self.bar.set_postfix({k: f"{v:.3g}" for k, v in shown.items()}, refresh=False)
         if self.callback:
-            self.callback(self.step, shown, picture.detach())
+            self.callback(self.step, shown, picture.detach().clone())  # whatever it does with it
         return shown["total"], gradient.contiguous()
 
 
