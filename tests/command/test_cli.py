@@ -319,12 +319,14 @@ def test_video_counts_its_frames_and_measures_flicker(tmp_path: Path, capsys: py
     pytest.importorskip("av", reason="films need PyAV: pip install av")
     from test_video import photograph, write_film
 
+    from nst.command import streams
+
     write_film(tmp_path / "in.mp4", [photograph(48, 64, shift=k) for k in range(30)], sound=True)  # three seconds
     arguments = ["video", tmp_path / "in.mp4", "-o", tmp_path / "out.mp4", "--style", SHIPPED]
     assert run(*arguments, "--json") == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["frames"] == 30 and facts["sound"] == 1 and 0 < facts["flicker_with"] < facts["flicker_without"]
-    assert len(list(nst.command.video.frames(tmp_path / "out.mp4"))) == 30
+    assert len(list(streams.frames(tmp_path / "out.mp4"))) == 30
     assert run(*arguments) == 0 and "was kept" in capsys.readouterr().out
     assert run(*arguments, "--overwrite") == 0
     assert "30 frames" in (shown := capsys.readouterr().out) and "without smoothing" in shown and "sound kept" in shown
