@@ -239,7 +239,7 @@ def test_strength_goes_from_the_photograph_to_the_style(name: str):
     away = [float(losses.content_loss(found["relu3_1"], photograph["relu3_1"])) for found in seen]
     missing = [sum(float(losses.style_loss(nst.gram_matrix(found[k]), style[k])) for k in layers) for found in seen]
     assert away == sorted(away) and away[0] < 0.3 * away[4]
-    assert missing[:4] == sorted(missing[:4], reverse=True) and missing[4] < 0.4 * missing[0]
+    assert missing[:4] == sorted(missing[:4], reverse=True) and missing[4] < 0.5 * missing[0]
 
 
 # --- strength ---------------------------------------------------------------------------------------------------------------------
