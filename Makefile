@@ -11,6 +11,10 @@ BIN := $(VENV)/bin
 NST_PROFILE ?= quick
 export NST_PROFILE
 
+# The tests run file by file in so many processes, of one thread each: two cores are busy all the time, and no more is asked of them.
+WORKERS ?= 2
+THREADS ?= 1
+
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -18,7 +22,8 @@ run: $(VENV)/.installed  ## execute every lesson into build/ and lay the picture
 	$(BIN)/python notebooks/run.py
 
 test: lint  ## ruff, the unit tests, then every notebook cell by cell (nbval)
-	$(BIN)/python -m pytest tests notebooks --nbval-lax --nbval-current-env --nbval-cell-timeout=300 --durations=15
+	OMP_NUM_THREADS=$(THREADS) $(BIN)/python -m pytest tests notebooks --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
+		--durations=15 -n $(WORKERS) --dist loadfile
 
 lab: $(VENV)/.installed  ## open the first lesson in JupyterLab
 	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
