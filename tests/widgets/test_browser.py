@@ -213,7 +213,7 @@ def test_studio_runs_pauses_and_stops(page, tmp_path: Path):
     time.sleep(0.5)
     assert box.get_by_text(re.compile(r"evaluation \d+ of")).text_content() == count
     changed(view, box.get_by_role("button", name="Resume").click, 0.02)
-    assert box.locator("polyline").count() == 4  # total, content, style, tv
+    assert box.locator("polyline").count() == 5  # total, content, style, match, tv
     shoot(page, box, "studio_running")
     box.get_by_role("button", name="Stop").click()
     assert wait_for(lambda: "stopped after" in line.text_content()) < 1.0
