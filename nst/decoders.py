@@ -60,7 +60,7 @@ class Decoder(nn.Module):
 
     @classmethod
     def load(cls, which: str | os.PathLike = "relu4_1", encoder: VGG19 | None = None) -> Decoder:
-        """A trained decoder, frozen, on the CPU.
+        """A trained decoder, frozen, where `encoder` is; without one on `nst.device()`.
 
         which:   "relu1_1" … "relu5_1" (reconstruction, for WCT) or "adain" (trained with AdaIN's losses), which ship for the lite
             encoder; or a file that `save` wrote.
@@ -79,7 +79,8 @@ class Decoder(nn.Module):
         except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"{path}: is not a decoder's weights: {error}") from error
         decoder.metadata = metadata
-        return decoder.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        where = device() if encoder is None else device_of(encoder)
+        return decoder.eval().requires_grad_(False).to(where, memory_format=torch.channels_last)
 
     def save(
         self, path: str | os.PathLike, encoder: VGG19, metadata: dict | None = None, dtype: torch.dtype = torch.float32

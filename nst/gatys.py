@@ -58,7 +58,7 @@ class GatysConfig:
     scales: int = 1  # at most so many sizes, painted each twice the one before; none under SMALLEST_SCALE
     start: str = "content"  # "content", "style" or "noise"
     precision: str = "float32"  # of the network; "bfloat16" takes about half the time, where the machine has it
-    network: str = "any encoder"  # the network and activation domain that the weights are stated for
+    network: str = losses.ANY_NETWORK  # the network and activation domain that the weights are stated for
 
     def __post_init__(self):
         for name, allowed in {"content_form": losses.CONTENT_FORMS, "style_form": losses.STYLE_FORMS, "optimizer": OPTIMIZERS,
@@ -195,7 +195,7 @@ class _Search:
         self.bar.update()
         self.bar.set_postfix({k: f"{v:.3g}" for k, v in shown.items()}, refresh=False)
         if self.callback:
-            self.callback(self.step, shown, picture.detach())
+            self.callback(self.step, shown, picture.detach().clone())  # whatever it does with it
         return shown["total"], gradient.contiguous()
 
 
@@ -223,7 +223,7 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, style_weights:
     The best picture seen is returned, also when the run is interrupted (Ctrl-C, Jupyter's stop button): it never diverges.
     ValueError / TypeError: a picture of another shape or dtype, with NaN, or too small for the layers asked for; weights or masks
     that do not fit. FloatingPointError: a loss that is not finite where a scale begins, or in any step of Adam. MemoryError: it
-    does not fit; the message says which size would.
+    does not fit; the message says which size would. UserWarning: the recipe's weights are stated for another network.
     """
     config = config or GatysConfig.default()
     content = check_picture(content, "content", one=True)
@@ -231,6 +231,7 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor], *, style_weights:
     if start is not None and start.shape != content.shape:
         raise ValueError(f"start: expected the content's shape {tuple(content.shape)}, got {tuple(start.shape)}")
     encoder, _ = default_networks(encoder)
+    losses.warn_of_another_network(config, encoder)
     there, mix = prepared(content, style, style_weights, masks, preserve_color, device_of(encoder))
     first = None if start is None else moved(start, there.device)
     return finished(_search(config, encoder, there, mix, first, callback), content, preserve_color)

@@ -7,6 +7,7 @@ place of the picture has to find one, and which all have to be found (`relaxed_e
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import torch
@@ -19,6 +20,7 @@ from nst.support.runtime import exactly
 GRAM_DIVISORS = ("chw", "hw", "none")
 CONTENT_FORMS = ("relative", "batch", "mean", "half_sum")
 STYLE_FORMS = ("relative", "mean", "quarter_sum")
+ANY_NETWORK, FULL_WIDTH = "any encoder", 512  # what a scale-free recipe is stated for; VGG-19's channels at conv4_1
 PARTS = 16  # of the positions, whose products in bfloat16 are summed in float32
 
 
@@ -26,8 +28,8 @@ def gram_matrix(features: Tensor, divide_by: str = "chw") -> Tensor:
     """Which channels fire together, wherever it happens: G_ij = sum over positions k of F_ik F_jk, one matrix per picture.
 
     features (B, C, H, W) -> (B, C, C), in float32 where they are bfloat16 or float16.
-    divide_by: "chw" = G / (C H W), the PyTorch tutorial's (and the article's) division; "hw" = G / (H W), the mean over positions, as
-        in Gatys' notebook; "none" = the sum itself, as in the paper (1508.06576, eq. 3).
+    divide_by: "chw" = G / (C H W), the PyTorch tutorial's (and the article's) division; "hw" = G / (H W), the mean over positions,
+        as in Gatys' notebook; "none" = the sum itself, as in the paper (1508.06576, eq. 3).
     Differs from the tutorial: it folds the batch into the channels, view(a * b, c * d), so that in a batch of two the pictures mix.
     """
     if features.ndim != 4:
@@ -77,6 +79,12 @@ class _Products(torch.autograd.Function):
         exact = torch.promote_types(f.dtype, torch.float32)
         half = change.to(exact) @ f.to(exact).mT
         return half + half.mT
+
+
+def correlations(gram: Tensor) -> Tensor:
+    """A Gram matrix (…, C, C) as G_ij / sqrt(G_ii G_jj): 1 on its diagonal, and 0 where a channel is silent."""
+    scale = gram.diagonal(dim1=-2, dim2=-1).clamp_min(1e-12).sqrt()
+    return gram / scale[..., :, None] / scale[..., None, :]
 
 
 def content_loss(features: Tensor, target: Tensor, form: str = "relative") -> Tensor:
@@ -133,7 +141,7 @@ def relaxed_emd(places: Tensor, style_places: Tensor) -> Tensor:
     for name, given in {"places": places, "style_places": style_places}.items():
         if given.ndim != 3 or given.shape[1] != places.shape[1] or 0 in given.shape:
             raise ValueError(f"{name}: expected the shape (B, {places.shape[1]}, N), got {tuple(given.shape)}")
-    with torch.autocast(places.device.type, enabled=False):  # cosines in bfloat16 are known to a two-hundredth
+    with exactly():  # cosines in bfloat16 are known to a two-hundredth
         exact = torch.promote_types(places.dtype, torch.float32)
         x, y = places.to(exact), style_places.to(exact).expand(len(places), -1, -1)
         centre = y.mean(2, keepdim=True)
@@ -156,9 +164,9 @@ def positions(features: Tensor, count: int, seed: int = 0, mask: Tensor | None =
     mask (1, 1, H, W): `count` of them, drawn again and again, each as often as its value says.
     The caller's random numbers stay untouched; drawn on the CPU, the positions are the same for every device.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator("cpu").manual_seed(seed)
     if mask is None:
-        return torch.randperm(features.shape[-2:].numel(), generator=generator)[:count].to(features.device)
+        return torch.randperm(features.shape[-2:].numel(), generator=generator, device="cpu")[:count].to(features.device)
     return torch.multinomial(mask.flatten().cpu().float(), count, replacement=True, generator=generator).to(features.device)
 
 
@@ -227,6 +235,14 @@ def check_layers(config) -> None:
         raise ValueError(f"style_layer_weights: expected one weight for each of the {count} layers, got {len(weights)}")
     for k, weight in enumerate(weights or ()):
         check_number(f"style_layer_weights[{k}]", weight)
+
+
+def warn_of_another_network(config, encoder) -> None:
+    """UserWarning where a recipe's weights are stated for a full VGG-19 and the encoder has other features, of another scale."""
+    deep = getattr(encoder, "conv4_1", None)
+    if config.network != ANY_NETWORK and deep is not None and deep.out_channels != FULL_WIDTH:
+        warnings.warn(f"this recipe's weights are stated for {config.network}; on this encoder, whose features have another scale, "
+                      f"they mean something else (network={ANY_NETWORK!r} says that you know)", stacklevel=3)  # fmt: skip
 
 
 def total_variation(picture: Tensor, exponent: float = 2.0) -> Tensor:

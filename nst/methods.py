@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from nst import assets
-from nst.images import load_image, resize
+from nst.images import check_picture, load_image, resize
 from nst.support import weights
 from nst.support.arguments import check_choice, check_whole
 from nst.support.formats import ADDRESS
@@ -121,8 +123,8 @@ def _is_network(style: Style) -> bool:
 
 def style_picture(style: Style, size: int | None = None) -> Tensor:
     """The picture (1, 3, H, W) of a name or a file; `size`: its shorter side. Errors: see `assets.picture`, `load_image`."""
-    if isinstance(style, Tensor):
-        return style
+    if isinstance(style, Tensor | Image.Image | np.ndarray):
+        return check_picture(style, "style", one=True)
     if not isinstance(style, str | os.PathLike):
         raise TypeError(f"style: expected a picture, its name or its file, got {type(style).__name__}")
     if style in assets.names():

@@ -121,15 +121,16 @@ class TransformerNet(nn.Module):
             ConvBlock(a, 3, kernel_size=9, normalize=False, relu=False),
         )
 
-    def forward(self, x: Tensor, painting: bool = False) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """(B, 3, H, W) in [0, 1] -> the same size, about [0, 1] and not clipped.
 
         Two halvings and two doublings make 260 of 257: what is beyond the picture's own size is cut off.
-        painting: no gradient is wanted, see `nst.support.inference`.
         """
-        if not painting:
-            y = self.model(x)
-            return F.pad(y, (0, x.shape[-1] - y.shape[-1], 0, x.shape[-2] - y.shape[-2]))  # a slice exports for some sizes only
+        y = self.model(x)
+        return F.pad(y, (0, x.shape[-1] - y.shape[-1], 0, x.shape[-2] - y.shape[-2]))  # a slice exports for some sizes only
+
+    def painted(self, x: Tensor) -> Tensor:
+        """`forward` where no gradient is wanted: the same but for rounding, sooner (`nst.support.inference`)."""
         height, width = x.shape[-2:]
         for part in self.model:
             x = part.painted(x)
@@ -167,7 +168,7 @@ class TransformerNet(nn.Module):
             height, width = x.shape[-2:]
             down, right = (min(BORDER, (side - 1) // 4 * 4) for side in (height, width))  # the network's grid is of four pixels
             x = F.pad(x, (right, right, down, down), mode="reflect")
-            made = net(x.to(first.dtype), painting=True).float()
+            made = net.painted(x.to(first.dtype)).float()
             return made[..., down : down + height, right : right + width].clamp(0, 1)
 
         def paint(picture: Tensor) -> Tensor:
@@ -229,7 +230,8 @@ def load_style(which: str | os.PathLike, *, normalized: bool = False, norm: str 
         reason = f"it has no {error}" if isinstance(error, KeyError) else error
         raise ValueError(f"{path}: is not a TransformerNet of width {metadata.get('width')}: {reason}") from error
     net.metadata = metadata
-    return net.eval().requires_grad_(False).to(device())
+    with torch.inference_mode(False):  # somebody may train it
+        return net.eval().requires_grad_(False).to(device())
 
 
 def _read_checkpoint(path: Path, norm: str | None) -> tuple[dict[str, Tensor], dict, float]:

@@ -26,6 +26,7 @@ from nst import assets
 from nst.support import weights
 from nst.support.arguments import check_choice, unknown
 from nst.support.downloads import fetch
+from nst.support.runtime import device
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # RGB in [0, 1], as torchvision states them
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -110,14 +111,14 @@ class VGG19(nn.Module):
     @classmethod
     def load(cls, which: str | os.PathLike = "lite", padding: str | None = None, pooling: str = "max",
              preprocessing: str | None = None) -> VGG19:  # fmt: skip
-        """A trained encoder, frozen, on the CPU.
+        """A trained encoder, frozen, on `nst.device()`, as all that is loaded.
 
         which: "lite" ships with the course; "imagenet" is torchvision's checkpoint (548 MB, downloaded once and kept as 52 MB);
             or a file: one that `save` wrote, or a checkpoint with torchvision's names of VGG-19, whatever its suffix.
         padding: None takes the weights' own, reflect for lite and zeros for imagenet.
-        preprocessing: of such a checkpoint, which has the same names and shapes either way: "torchvision" (RGB in [0, 1], ImageNet's
-            mean and standard deviation) or "caffe" (BGR in [0, 255] without CAFFE_MEAN), which the first convolution takes in. None:
-            what the file's SHA-256 says; "torchvision", with a warning, where nobody knows the file.
+        preprocessing: of such a checkpoint, which has the same names and shapes either way: "torchvision" (RGB in [0, 1],
+            ImageNet's mean and standard deviation) or "caffe" (BGR in [0, 255] without CAFFE_MEAN), which the first convolution
+            takes in. None: what the file's SHA-256 says; "torchvision", with a warning, where nobody knows the file.
         Raises FileNotFoundError or ValueError naming the file, ConnectionError where the download fails.
         """
         for name, value, allowed in (("padding", padding, (None, *PADDINGS)), ("pooling", pooling, POOLINGS),
@@ -145,7 +146,8 @@ class VGG19(nn.Module):
         except (TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"{path}: its mean is {metadata['mean']!r}, expected three numbers") from error
         encoder.metadata = metadata
-        return encoder.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        with torch.inference_mode(False):  # a gradient may go through them
+            return encoder.eval().requires_grad_(False).to(device(), memory_format=torch.channels_last)
 
     @property
     def sha256(self) -> str:

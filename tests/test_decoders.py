@@ -186,3 +186,19 @@ def test_networks_on_two_devices_are_named():
     decoder = Decoder("relu4_1").to(ELSEWHERE)
     with pytest.raises(ValueError, match="decoder: is on meta, the encoder on cpu"):
         adain.stylize(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32), encoder=nst.VGG19.load("lite"), decoder=decoder)
+
+
+def test_a_decoder_that_names_no_encoder_is_no_decoder_of_this_one(tmp_path):
+    encoder = nst.VGG19.load("lite")
+    nst.support.weights.write(tmp_path / "nobodys.safetensors", "decoder", Decoder("relu2_1").state_dict(), {"layer": "relu2_1"})
+    with pytest.raises(ValueError, match="nobodys.safetensors: was trained with another encoder"):
+        Decoder.load(tmp_path / "nobodys.safetensors", encoder)
+    assert Decoder.load(tmp_path / "nobodys.safetensors").layer == "relu2_1"  # not checked
+
+
+def test_an_encoder_in_half_precision_gets_the_shipped_decoders():
+    """Rounded, its digest is another; its channels are compared all the same."""
+    _, decoders = decoders_module.default_networks(nst.VGG19.load("lite").half(), {"relu2_1": None})
+    assert decoders["relu2_1"].layer == "relu2_1"
+    with pytest.raises(ValueError, match="decoder: was trained with another encoder"):
+        decoders_module.check_decoder("decoder", Decoder("relu4_1", 5, (2, 3, 4)), "relu4_1", nst.VGG19.load("lite").half())

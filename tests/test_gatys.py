@@ -408,3 +408,10 @@ def test_matched_places_of_several_styles_by_weight_and_by_mask(encoder):
     assert places.shape[1:] == (256, 256) and int((where % 16).min()) >= 8 and int((other % 16).max()) < 8
     gradient = torch.autograd.grad(losses.relaxed_emd(losses.places(found, where), places), found)[0]
     assert float(gradient[..., :8].abs().max()) == 0 < float(gradient[..., 8:].abs().max())
+
+
+def test_a_callback_may_write_into_its_picture():
+    content, style = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)
+    config = GatysConfig(evaluations=6)
+    plain = stylize(content, style, config=config)
+    assert torch.equal(stylize(content, style, config=config, callback=lambda step, losses, picture: picture.mul_(0)), plain)

@@ -1,5 +1,6 @@
 """Losses against the article's own definition, numpy, closed forms and finite differences."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -367,3 +368,15 @@ def test_matches_are_added_over_layers_and_averaged_over_masks():
     each = {k: [relaxed_emd(found[k].flatten(2)[..., w], y) for w, y in both] for k, both in pairs.items()}
     expected = 2 * (each["relu1_1"][0] + (each["relu2_1"][0] + each["relu2_1"][1]) / 2)
     torch.testing.assert_close(losses.match(config, found, pairs), expected)
+
+
+def test_a_recipe_for_another_network_warns():
+    lite, full = nst.VGG19.load("lite"), nst.VGG19()
+    with pytest.warns(UserWarning, match="stated for torchvision's VGG-19.*features have another scale"):
+        losses.warn_of_another_network(nst.GatysConfig.article(), lite)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        losses.warn_of_another_network(nst.GatysConfig.article(), full)
+        losses.warn_of_another_network(nst.GatysConfig.default(), lite)
+        losses.warn_of_another_network(nst.GatysConfig.article(network="any encoder"), lite)
+        losses.warn_of_another_network(nst.GatysConfig.article(), torch.nn.Identity())

@@ -171,7 +171,7 @@ def test_a_style_of_the_wrong_kind_says_so(content: torch.Tensor):
             transformer_net.stylize(content, style)
     with pytest.raises(ValueError, match="^style: .*got an empty list"):
         transformer_net.stylize(content, [])
-    with pytest.raises(TypeError, match="^style: expected a name or a file, got int"):
+    with pytest.raises(TypeError, match="^style: expected a picture, its name or its file, got int"):
         style_picture(3)
 
 
@@ -199,6 +199,16 @@ def test_every_method_takes_pillows_pictures_and_numpys(method: str, content: to
         torch.testing.assert_close(module.stylize(picture, SHIPPED[0] if method == "fast" else picture, **given), wanted)
         if method == "fast":
             torch.testing.assert_close(nst.load_style(SHIPPED[0]).stylize(picture), wanted)
+
+
+def test_one_function_takes_whatever_is_a_picture(content: torch.Tensor, tmp_path: Path):
+    pixels = (content[0].permute(1, 2, 0) * 255).round().byte().numpy()
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    exact = nst.load_image(pixels)
+    wanted = nst.stylize(exact, exact, "adain")
+    for picture in (pixels, Image.fromarray(pixels), (tmp_path / "a.png").read_bytes()):
+        style = pixels if isinstance(picture, bytes) else picture
+        torch.testing.assert_close(nst.stylize(picture, style, "adain"), wanted, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("size", [0, -5, 2.5])
@@ -284,7 +294,8 @@ def no_gradients():
 
 
 SETTINGS = {"no_grad": torch.no_grad, "inference": torch.inference_mode, "disabled": no_gradients, "float64": doubles,
-            "float16": lambda: torch.autocast("cpu", torch.float16), "bfloat16": lambda: torch.autocast("cpu", torch.bfloat16)}  # fmt: skip
+            "float16": lambda: torch.autocast("cpu", torch.float16),
+            "bfloat16": lambda: torch.autocast("cpu", torch.bfloat16)}  # fmt: skip
 X, S = (torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(3)) for size in ((64, 96), (80, 64)))
 
 

@@ -239,7 +239,7 @@ def test_strength_goes_from_the_photograph_to_the_style(name: str):
     away = [float(losses.content_loss(found["relu3_1"], photograph["relu3_1"])) for found in seen]
     missing = [sum(float(losses.style_loss(nst.gram_matrix(found[k]), style[k])) for k in layers) for found in seen]
     assert away == sorted(away) and away[0] < 0.3 * away[4]
-    assert missing[:4] == sorted(missing[:4], reverse=True) and missing[4] < 0.4 * missing[0]
+    assert missing[:4] == sorted(missing[:4], reverse=True) and missing[4] < 0.5 * missing[0]
 
 
 # --- strength ---------------------------------------------------------------------------------------------------------------------
@@ -461,7 +461,7 @@ def test_names_that_agree_and_shapes_that_do_not(tmp_path: Path):
     net = ExamplesNet()
     net.res5.conv2 = ExamplesLayer(16, 16, 5, 1)
     torch.save(net.state_dict(), tmp_path / "other.pth")
-    with pytest.raises(ValueError, match=r"other.pth: is not a TransformerNet of width 4: model.7.block.1.block.1.weight has the shape"):
+    with pytest.raises(ValueError, match=r"other.pth: is not a TransformerNet of width 4: model.7.block.1.block.1.weight has"):
         load_style(tmp_path / "other.pth")
     state = {k: v for k, v in ExamplesNet().state_dict().items() if "deconv3" not in k}
     torch.save(state, tmp_path / "short.pth")
@@ -580,3 +580,22 @@ def test_the_network_is_exported_for_all_sizes():
     for size in ((40, 44), (33, 47), (64, 61)):
         x = torch.rand(1, 3, *size)
         torch.testing.assert_close(program(x), net(x), rtol=1e-4, atol=1e-4)
+
+
+def test_a_content_outside_its_range_is_clamped_first():
+    x, net = torch.rand(1, 3, 24, 24), TransformerNet(4).eval()
+    wild = x * 1.5 - 0.2
+    torch.testing.assert_close(net.stylize(wild), net.stylize(wild.clamp(0, 1)))
+
+
+def test_masks_that_overlap_share_the_picture():
+    content, nets = torch.rand(1, 3, 20, 24), [TransformerNet(2).eval(), TransformerNet(2).eval()]
+    made = stylize(content, nets, masks=[torch.ones(20, 24), torch.ones(20, 24)])
+    torch.testing.assert_close(made, (nets[0].stylize(content) + nets[1].stylize(content)) / 2)
+
+
+def test_weak_weights_are_float32_whatever_the_file_holds(tmp_path: Path):
+    net = blending_net()
+    net.save(tmp_path / "half.safetensors", dtype=torch.float16)
+    again = load_style(tmp_path / "half.safetensors")
+    assert again.weak and {v.dtype for v in (*again.weak.values(), *again.state_dict().values())} == {torch.float32}

@@ -448,7 +448,7 @@ def test_other_vggs_are_called_what_they_are(tmp_path):
 
 @pytest.mark.parametrize(("arguments", "said"), [({"pooling": "avg"}, "pooling='avg'"), ({"padding": "mirror"}, "padding='mirror'"),
                                                  ({"preprocessing": "bgr"}, "preprocessing='bgr'"),
-                                                 ({"preprocessing": "caffe"}, "preprocessing='caffe': .*knows its own")])  # fmt: skip
+                                                 ({"preprocessing": "caffe"}, "preprocessing='caffe': .*its own")])  # fmt: skip
 def test_a_wrong_argument_is_not_the_files_fault(arguments: dict, said: str):
     with pytest.raises(ValueError, match=f"^{said}"):
         VGG19.load("lite", **arguments)
@@ -480,3 +480,9 @@ def test_the_encoder_is_float32_whatever_torchs_default_is(lite):
     finally:
         torch.set_default_dtype(before)
     assert encoder.sha256 == lite.sha256
+
+
+def test_a_reflection_needs_twice_the_side():
+    """Of a map of one pixel there is nothing to reflect: block b is reached at 2^b px, and with zeros at 2^(b - 1)."""
+    assert [minimum_size(f"conv{b}_1", "reflect") for b in range(1, 6)] == [2, 4, 8, 16, 32]
+    assert [minimum_size(f"relu{b}_1", p) for b in range(1, 6) for p in ("zeros", "replicate")] == [1, 1, 2, 2, 4, 4, 8, 8, 16, 16]

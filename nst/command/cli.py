@@ -46,7 +46,7 @@ from nst.command.jobs import (
     write,
 )
 from nst.support import interrupts
-from nst.support.formats import check_sides
+from nst.support.formats import check_sides, has_more
 
 FAILURES = (OSError, ValueError, TypeError, RuntimeError, MemoryError, ArithmeticError)  # of one picture: the others go on
 STOPPED = 130  # the exit code after Ctrl-C, as shells have it
@@ -263,6 +263,8 @@ def stylize(
             except FAILURES as error:
                 report.failed(job, error)
             else:
+                if job.source != STDIO and Path(job.source).is_file() and has_more(job.source):
+                    complain(f"{job.source}: holds several frames or pages, of which the first was painted", 0)
                 report.painted(job, painted, time.perf_counter() - began, paint.method)
             if not search:
                 advance()
@@ -310,7 +312,12 @@ def sheet(
             advance()
     if failures == len(names):
         return complain(f"{job.target}: no style could be painted, and nothing was written", 1)
-    write(side_by_side(pictures, height=photo.shape[-2]), job.target)
+    try:
+        write(side_by_side(pictures, height=photo.shape[-2]), job.target)
+    except BrokenPipeError:
+        raise
+    except FAILURES as error:  # a page too large for its format, a full disk
+        return complain(error, 1)
     if job.target != STDIO:
         print(shown(f"{job.target}  {len(names) - failures} styles"))
     return 1 if failures else 0

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from nst.losses import correlations
 from nst.support.arguments import missing
 
 try:
@@ -234,10 +235,10 @@ def gram_view(grams: Mapping[str, Tensor], height: float = 2.4) -> Figure:
     shapes = {title: tuple(gram.shape) for title, gram in grams.items()}
     if any(len(shape) != 3 or shape[0] != 1 or shape[1] != shape[2] for shape in shapes.values()):
         raise ValueError(f"grams: expected matrices (1, C, C), got {shapes}")
-    correlations = {title: _correlation(gram[0].detach().double().cpu()) for title, gram in grams.items()}
-    signed = min(values.min() for values in correlations.values()) < -1e-6
+    found = {title: correlations(gram[0].detach().double().cpu()).numpy() for title, gram in grams.items()}
+    signed = min(values.min() for values in found.values()) < -1e-6
     figure, axes = _heat_maps(1, len(grams), height, height + 0.4)
-    for ax, (title, values) in zip(axes, correlations.items()):
+    for ax, (title, values) in zip(axes, found.items()):
         shown = ax.imshow(values, interpolation="nearest", cmap="RdBu_r" if signed else "magma", vmin=-1 if signed else 0, vmax=1)
         ax.set(xticks=[0, len(values) - 1], yticks=[0, len(values) - 1])
         ax.tick_params(labelsize=CAPTION, length=3)
@@ -247,11 +248,6 @@ def gram_view(grams: Mapping[str, Tensor], height: float = 2.4) -> Figure:
     _colour_bar(figure, shown, axes, "correlation")
     figure.set_label("Gram matrices as correlations of channels: " + ", ".join(f"{t} ({s[1]} x {s[1]})" for t, s in shapes.items()))
     return figure
-
-
-def _correlation(gram: Tensor) -> np.ndarray:
-    scale = gram.diagonal().clamp_min(1e-12).sqrt()
-    return (gram / scale[:, None] / scale).numpy()
 
 
 def _scale(values: np.ndarray) -> dict:

@@ -75,6 +75,17 @@ def format_of(path: str | os.PathLike) -> str:
     return format
 
 
+def has_more(path: str | os.PathLike) -> bool:
+    """Does a file hold more frames or pages than the first, which is the one that is read? False where it cannot be read."""
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=readable()) as image:
+            return image.format not in ("MPO", "HEIF") and getattr(image, "is_animated", False)  # a camera's second view
+    except Exception:  # whatever a broken file brings out
+        return False
+
+
 def check_sides(path: str | os.PathLike, height: int, width: int) -> None:
     """ValueError: a picture of this size is larger than the format of that suffix can hold."""
     format = format_of(path)

@@ -41,32 +41,48 @@ def _instance_norm(x: Tensor, norm: nn.InstanceNorm2d) -> Tensor:
 
 
 def _convolution(block: nn.Module, x: Tensor) -> Tensor:
-    """A ConvBlock without norm and ReLU."""
-    conv, (height, width) = block.block[1], x.shape[-2:]
+    """A ConvBlock without norm and ReLU, in the way that suits it best."""
+    conv = block.block[1]
     if isinstance(conv, nn.ConvTranspose2d):
         return block.block(x)
-    kernel, stride, reach = conv.kernel_size[0], conv.stride[0], conv.kernel_size[0] // 2
-    four = conv.weight, conv.bias.repeat_interleave(4)
-    if block.upsample and kernel == 3:
-
-        def band(top: int, bottom: int) -> Tensor:
-            rows = _rows(x, top // 2 - 1, bottom // 2 + 1, 1, "replicate")  # a reflection of doubled pixels is a repetition
-            return F.pixel_shuffle(F.conv2d(rows, doubling, four[1]), 2)[..., 1:-1, 1:-1]
-
-        doubling = doubling_weight(conv.weight)
-        return _in_bands(band, x, conv.out_channels, 2 * height, 2 * width)
+    if block.upsample and conv.kernel_size == (3, 3):
+        return _doubled(conv, x)
     if block.upsample:
-        x, height, width = F.interpolate(x, scale_factor=2.0, mode="nearest"), 2 * height, 2 * width
-    at_once = stride == 1 and 4 * conv.out_channels <= LANES and height % 2 == width % 2 == 0
-    weight, bias = (four_pixel_weight(conv.weight), four[1]) if at_once else (conv.weight, conv.bias)
+        x = F.interpolate(x, scale_factor=2.0, mode="nearest")
+    few = conv.stride == (1, 1) and 4 * conv.out_channels <= LANES
+    return _four_at_once(conv, x) if few and x.shape[-2] % 2 == x.shape[-1] % 2 == 0 else _plain(conv, x)
+
+
+def _plain(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    """The convolution of a reflected map: (B, C, H, W) -> (B, C', H', W')."""
+    kernel, stride, reach = conv.kernel_size[0], conv.stride[0], conv.kernel_size[0] // 2
 
     def band(top: int, bottom: int) -> Tensor:
         rows = _rows(x, top * stride - reach, (bottom - 1) * stride + reach + 1, reach, "reflect")
-        made = F.conv2d(rows, weight, bias, 2 if at_once else stride)
-        return F.pixel_shuffle(made, 2) if at_once else made
+        return F.conv2d(rows, conv.weight, conv.bias, stride)
 
-    size = ((n + 2 * reach - kernel) // stride + 1 for n in (height, width))
-    return _in_bands(band, x, conv.out_channels, *size)
+    return _in_bands(band, x, conv.out_channels, *((n + 2 * reach - kernel) // stride + 1 for n in x.shape[-2:]))
+
+
+def _four_at_once(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    """`_plain` with stride 1 where both sides are even: four pixels of few channels as one of four times as many."""
+    reach, weight, bias = conv.kernel_size[0] // 2, four_pixel_weight(conv.weight), conv.bias.repeat_interleave(4)
+
+    def band(top: int, bottom: int) -> Tensor:
+        return F.pixel_shuffle(F.conv2d(_rows(x, top - reach, bottom + reach, reach, "reflect"), weight, bias, 2), 2)
+
+    return _in_bands(band, x, conv.out_channels, *x.shape[-2:])
+
+
+def _doubled(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    """The 3x3 convolution of a map whose pixels are repeated twice: (B, C, H, W) -> (B, C', 2 H, 2 W)."""
+    weight, bias = doubling_weight(conv.weight), conv.bias.repeat_interleave(4)
+
+    def band(top: int, bottom: int) -> Tensor:
+        rows = _rows(x, top // 2 - 1, bottom // 2 + 1, 1, "replicate")  # a reflection of doubled pixels is a repetition
+        return F.pixel_shuffle(F.conv2d(rows, weight, bias), 2)[..., 1:-1, 1:-1]
+
+    return _in_bands(band, x, conv.out_channels, 2 * x.shape[-2], 2 * x.shape[-1])
 
 
 def _in_bands(band: Callable[[int, int], Tensor], x: Tensor, channels: int, height: int, width: int) -> Tensor:

@@ -45,7 +45,7 @@ class PerceptualConfig:
     style_form: str = "relative"  # see losses.style_loss
     gram_divide_by: str = "chw"  # see losses.gram_matrix
     style_warmup: int = 0  # steps over which the style weight rises from 0
-    network: str = "any encoder"  # the network and activation domain that the weights are stated for
+    network: str = losses.ANY_NETWORK  # the network and activation domain that the weights are stated for
 
     def __post_init__(self):
         for name, allowed in {"content_form": losses.CONTENT_FORMS, "style_form": losses.STYLE_FORMS,
@@ -99,6 +99,7 @@ class PerceptualLoss:
         style = check_picture(style, "style", one=True)
         if min(style.shape[-2:]) < 64:
             raise ValueError(f"style: {tuple(style.shape[-2:])} is too small, expected a shorter side of at least 64 px")
+        losses.warn_of_another_network(config, encoder)
         self.config = config
         pixels = (style.detach().cpu() * 255).round().to(torch.uint8).numpy().tobytes()
         self.identity = {"loss": vars(config), "style": hashlib.sha256(pixels).hexdigest()}  # a run goes on under the same only

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nst import vgg
-from nst.losses import gram_matrix
+from nst.losses import correlations, gram_matrix
 from nst.vgg import VGG19, layer_names
 
 LAYERS = [name for name in layer_names() if name.startswith("relu")]
@@ -64,9 +64,7 @@ class Layers:
 
     def correlations(self, layer: str) -> Tensor:
         """G_ij / sqrt(G_ii G_jj), (C, C): from 0 to 1, and 0 where a channel is silent."""
-        gram = self.gram(layer)
-        scale = gram.diagonal().clamp_min(1e-12).sqrt()
-        return gram / scale / scale[:, None]
+        return correlations(self.gram(layer))
 
 
 def heat(values: Tensor, size: int = MAP_SIZE) -> Tensor:

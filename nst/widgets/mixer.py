@@ -11,7 +11,7 @@ from torch import Tensor
 from nst import assets, wct
 from nst.images import resize
 from nst.widgets.exploring import tiles
-from nst.widgets.mixing import CORNERS, AdaINMix, FastMix, WCTMix, corner_weights, knows_strength
+from nst.widgets.mixing import BRUSHES, CORNERS, AdaINMix, FastMix, WCTMix, corner_weights, knows_strength
 from nst.widgets.parts import (
     Chooser,
     Panel,
@@ -21,6 +21,7 @@ from nst.widgets.parts import (
     button,
     choice,
     column,
+    mask_of,
     named,
     one_of,
     share,
@@ -61,10 +62,11 @@ class Mixer(Panel):
         self.levels = {level: share(f"Level {level}, relu{level}_1", 1.0 if level in wct.DEFAULT else 0.0) for level in wct.LEVELS}
         self.style = choice("Style", assets.shipped_styles())
         self.strength = share("Strength", 1.0)
+        self.brush = one_of("Brush", BRUSHES)
         self.view = Picture(mode="draw", alt="The painted picture; with a mask, arrow keys move the brush and space paints")
         self.masked, self.erasing = tick("Paint only where I draw"), tick("Erase")
         help = "Upload a mask: a grey picture, painted where it is white"
-        self.mask_file = Upload("Upload a mask", help, self.take_mask, self.line.say)
+        self.mask_file = Upload("Upload a mask", help, self.take_mask, self.line.say, mask_of)
         self.mask_tools = column(self.erasing, button("Clear", self._clear_mask), self.mask_file, kind="tools")
         tools = column(button("Download", self._download), self.masked, self.mask_tools, kind="tools")
         stage = column(self.view, tools, kind="stage-column")
@@ -72,7 +74,7 @@ class Mixer(Panel):
             column(self.pad): ("adain", "wct"), column(self.alpha): ("adain",), column(*self.levels.values()): ("wct",),
             column(self.style, self.strength): ("fast",),
         }  # fmt: skip
-        self.fill(column(stage, column(self.photo, self.method, *self.options, kind="controls"), kind="body"))
+        self.fill(column(stage, column(self.photo, self.method, *self.options, self.brush, kind="controls"), kind="body"))
         self._listen()
         self._take_photo()
         self.worker.settle()
@@ -84,6 +86,7 @@ class Mixer(Panel):
             slider.observe(lambda _: self.refresh(), "value")
         self.pad.observe(lambda _: self.refresh(), "place")
         self.method.observe(lambda _: self.refresh(), "value")
+        self.brush.observe(lambda _: self.refresh(), "value")
         self.masked.observe(lambda _: self.refresh(), "value")
         self.view.observe(lambda _: self.refresh() if self.masked.value else None, "mask")
         self.erasing.observe(lambda change: setattr(self.view, "erasing", change["new"]), "value")
@@ -110,17 +113,18 @@ class Mixer(Panel):
             "adain": (self.alpha.value, weights), "wct": ({k: s.value for k, s in self.levels.items()}, weights),
             "fast": (self.style.value, self.strength.value),
         }[method]  # fmt: skip
-        content, mixes = self.content, self.mixes
-        self.worker.request(lambda token: self._paint(token, method, content, mixes, amounts, mask))
+        content, mixes, where = self.content, self.mixes, (mask, self.brush.value)
+        self.worker.request(lambda token: self._paint(token, method, content, mixes, amounts, *where))
 
-    def _paint(self, token: Token, method: str, content: Tensor, mixes: dict, amounts: tuple, mask: Tensor | None) -> None:
+    def _paint(self, token: Token, method: str, content: Tensor, mixes: dict, amounts: tuple, mask: Tensor | None,
+               brush: int) -> None:  # fmt: skip
         """On the worker's thread. `mixes` keeps the features of this photograph."""
         began = time.perf_counter()
         if method not in mixes:
             styles = list(self.styles.values())
             mixes[method] = {"adain": AdaINMix, "wct": WCTMix}[method](content, styles) if method != "fast" else FastMix(content)
         nothing_drawn = mask is not None and not mask.any()
-        self.picture = content if nothing_drawn else mixes[method].paint(*amounts, mask)
+        self.picture = content if nothing_drawn else mixes[method].paint(*amounts, mask, brush)
         token.check()
         self.view.show(self.picture)
         label = dict((value, label) for label, value in METHODS)[method]
@@ -130,7 +134,7 @@ class Mixer(Panel):
         self.view.mask = bytes(len(self.view.mask))
 
     def take_mask(self, name: str, picture: Tensor) -> None:
-        """Use a picture's grey as the mask, stretched over the photograph."""
+        """Use a mask (1, 1, H, W), or a picture's grey, stretched over the photograph."""
         width, height = self.view.grid
         grey = resize(picture, (height, width)).mean(1)
         self.view.mask = (grey * 255).round().to(torch.uint8).numpy().tobytes()

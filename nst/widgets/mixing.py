@@ -14,6 +14,7 @@ from torch import Tensor
 
 from nst import wct
 from nst.adain import AdaIN
+from nst.brush import with_styles
 from nst.controls import StyleMix, finished, moved
 from nst.decoders import LAYERS, Decoder, padded
 from nst.support.runtime import device
@@ -21,6 +22,7 @@ from nst.transformer_net import TransformerNet, load_style
 from nst.vgg import VGG19
 from nst.wct import WCT
 
+BRUSHES = [("1 x", 1), ("2 x", 2), ("4 x", 4)]  # of the strokes' size, for the panels
 CORNERS = ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0))  # of up to four styles: x, y
 
 
@@ -56,10 +58,15 @@ class AdaINMix:
         self.content, self.method = content, AdaIN(styles, encoder(), decoder("adain"))
         self.features = self.method.read(moved(content, self.method.where))  # (1, C, h, w)
 
-    def paint(self, alpha: float, weights: Sequence[float], mask: Tensor | None = None) -> Tensor:
-        """The picture (1, 3, H, W) for an alpha, a weight for each style, and a mask (1, 1, H, W) of where it is painted."""
-        painted = self.method.paint(self.features, _mix(self.method.pictures, weights, mask), alpha)
-        return finished(painted, self.content, False)
+    @torch.no_grad()
+    def paint(self, alpha: float, weights: Sequence[float], mask: Tensor | None = None, brush: int = 1) -> Tensor:
+        """The picture (1, 3, H, W) for an alpha, a weight for each style, a mask (1, 1, H, W) of where it is painted, a brush."""
+        there, mix = moved(self.content, self.method.where), _mix(self.method.pictures, weights, mask)
+
+        def paint(x: Tensor, mix: StyleMix) -> Tensor:
+            return self.method.paint(self.features if brush == 1 else self.method.read(x), mix, alpha)
+
+        return finished(with_styles(paint, there, mix, brush, alpha), self.content, False)
 
 
 class WCTMix:
@@ -74,9 +81,12 @@ class WCTMix:
         self.made: dict[int, tuple[object, Tensor]] = {}  # level: what it came from with its own alpha, the picture
 
     @torch.no_grad()
-    def paint(self, alphas: Mapping[int, float], weights: Sequence[float], mask: Tensor | None = None) -> Tensor:
+    def paint(self, alphas: Mapping[int, float], weights: Sequence[float], mask: Tensor | None = None, brush: int = 1) -> Tensor:
         """The picture (1, 3, H, W) for an alpha per level, 5 to 1; a level with alpha 0 is left out. Others: as for AdaIN."""
         x, mix = self.start, _mix(self.method.pictures, weights, mask)
+        if brush > 1:
+            there, most = moved(self.content, self.method.where), max(alphas.values(), default=0.0)
+            return finished(with_styles(functools.partial(self._levels, alphas), there, mix, brush, most), self.content, False)
         came_from: object = (tuple(weights), None if mask is None else mask.numpy().tobytes())
         for level in wct.LEVELS:
             if alpha := alphas.get(level, 0.0):
@@ -90,6 +100,13 @@ class WCTMix:
                 x = self.made[level][1]
         return finished(x, self.content, False)
 
+    def _levels(self, alphas: Mapping[int, float], x: Tensor, mix: StyleMix) -> Tensor:
+        """All levels of a picture (1, 3, H, W), with nothing kept."""
+        x = padded(x)
+        for level in (level for level in wct.LEVELS if alphas.get(level, 0.0)):
+            x = self.method.decoders[level](torch.lerp(*self.method.match(x, level, mix, "transport"), alphas[level])).clamp_(0, 1)
+        return x
+
 
 class FastMix:
     """A photograph and the styles that a network is trained for."""
@@ -97,8 +114,8 @@ class FastMix:
     def __init__(self, content: Tensor):
         self.content = content
 
-    def paint(self, style: str, strength: float, mask: Tensor | None = None) -> Tensor:
-        painted = network(style).stylize(self.content, strength=strength if knows_strength(style) else 1.0)
+    def paint(self, style: str, strength: float, mask: Tensor | None = None, brush: int = 1) -> Tensor:
+        painted = network(style).stylize(self.content, strength=strength if knows_strength(style) else 1.0, brush=brush)
         return painted if mask is None else torch.lerp(self.content, painted, mask)
 
 

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from nst import assets
 from nst.figures.sheets import sheet, to_image
-from nst.images import check_picture, load_image, resize
+from nst.images import check_picture, load_image, load_mask, resize
 from nst.widgets.work import Worker
 
 HERE = Path(__file__).parent
@@ -118,9 +118,11 @@ class Upload(anywidget.AnyWidget):
     shrink_from = traitlets.Int(3 * 2**20).tag(sync=True)
     most = traitlets.Int(9 * 2**20).tag(sync=True)
 
-    def __init__(self, label: str, alt: str, taken: Callable[[str, Tensor], object], say: Callable[..., None]):
+    def __init__(self, label: str, alt: str, taken: Callable[[str, Tensor], object], say: Callable[..., None],
+                 read: Callable[[bytes, str, int], Tensor] | None = None):  # fmt: skip
+        """read: `picture_of`, or `mask_of`."""
         super().__init__(label=label, alt=alt)
-        self.taken, self.say = taken, say
+        self.taken, self.say, self.read = taken, say, read or picture_of
         self.on_msg(self._told)
 
     def _told(self, _: object, message: dict, buffers: Sequence[memoryview]) -> None:
@@ -137,7 +139,7 @@ class Upload(anywidget.AnyWidget):
         if self.disabled:
             return self.say(f"{name}: not taken, since something is running", wrong=True)
         try:
-            picture = picture_of(content, name, self.largest)
+            picture = self.read(content, name, self.largest)
         except ValueError as error:
             self.say(str(error), wrong=True)
         else:
@@ -262,6 +264,14 @@ def picture_of(content: bytes, name: str, largest: int = LARGEST) -> Tensor:
         except ValueError as error:
             raise ValueError(str(error).replace(str(file), name)) from None
     return resize(picture, largest) if min(picture.shape[-2:]) > largest else picture
+
+
+def mask_of(content: bytes, name: str, largest: int = LARGEST) -> Tensor:
+    """The same of a mask, (1, 1, H, W): white is 1, black and clear are 0. ValueError: see `images.load_mask`; names it."""
+    file = io.BytesIO(content)
+    file.name = name
+    mask = load_mask(file)
+    return resize(mask, largest) if min(mask.shape[-2:]) > largest else mask
 
 
 Several = Source | Sequence[Source] | Mapping[str, Tensor]

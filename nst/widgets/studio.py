@@ -12,7 +12,7 @@ from torch import Tensor
 from nst import assets, wct
 from nst.gatys import GatysConfig
 from nst.widgets.curves import bar, curves
-from nst.widgets.mixing import AdaINMix, FastMix, WCTMix, encoder, knows_strength
+from nst.widgets.mixing import BRUSHES, AdaINMix, FastMix, WCTMix, encoder, knows_strength
 from nst.widgets.parts import Chooser, Panel, Picture, Slider, Source, button, choice, column, one_of, share, show_if, tick
 from nst.widgets.search import Search
 from nst.widgets.work import Token, stoppable
@@ -66,7 +66,8 @@ class Studio(Panel):
         self.size = choice("Size, shorter side in pixels", sorted({*SIZES, size}), size)
         self._make_gatys_options()
         self.amount = share("Amount", 1.0)
-        self.one_pass_options = column(self.amount)
+        self.brush = one_of("Brush", BRUSHES)
+        self.one_pass_options = column(self.amount, self.brush)
         self.view = Picture(alt="The picture as it is now")
         self.progress, self.curves = ipywidgets.HTML(), ipywidgets.HTML(curves({}))
         self.run_button, self.pause_button = button("Run", self.run, main=True), button("Pause", self.pause)
@@ -84,6 +85,7 @@ class Studio(Panel):
         config = self.config
         self.content_weight = _weight("Content weight", config.content_weight, 0.01, 100.0)
         self.style_weight = _weight("Style weight", config.style_weight, 0.1, 1000.0)
+        self.match_weight = _weight("Match weight", config.match_weight, 0.1, 20.0)
         self.tv_weight = _weight("Total variation weight", config.tv_weight, 0.01, 100.0)
         self.content_layers = _ticks(CONTENT_LAYERS, config.content_layers)
         self.style_layers = _ticks(STYLE_LAYERS, config.style_layers)
@@ -94,7 +96,7 @@ class Studio(Panel):
             column(ipywidgets.Label(text), column(*boxes.values(), kind="ticks"), kind="labelled")
             for text, boxes in (("Content from", self.content_layers), ("Style from", self.style_layers))
         ]
-        sliders = [self.style_weight, self.content_weight, self.tv_weight]
+        sliders = [self.style_weight, self.match_weight, self.content_weight, self.tv_weight]
         self.live = [*sliders, *self.content_layers.values(), *self.style_layers.values()]
         self.gatys_options = column(*sliders, *reversed(ticks), self.start, self.evaluations)
 
@@ -135,7 +137,8 @@ class Studio(Panel):
         weights = tuple(own.get(layer, sum(own.values()) / len(own)) for layer in style) if own else None
         return replace(
             config, content_layers=content, style_layers=style, content_weight=self.content_weight.value,
-            style_weight=self.style_weight.value, tv_weight=self.tv_weight.value, evaluations=int(self.evaluations.value),
+            style_weight=self.style_weight.value, match_weight=self.match_weight.value, tv_weight=self.tv_weight.value,
+            evaluations=int(self.evaluations.value),
             style_layer_weights=weights, start="content" if self.start.value == "result" else self.start.value,
         )  # fmt: skip
 
@@ -152,13 +155,14 @@ class Studio(Panel):
         if not self.worker.wait(0.3):
             return
         method, amount, name, size = self.method.value, self.amount.value, self.style.name, self.size.value
+        brush = self.brush.value
         if method == "fast" and name not in assets.shipped_styles():
             self.line.say(f"no network ships for {name}; AdaIN and WCT paint any style, and Gatys does", wrong=True)
             return
         content, style = self.photo.picture(size), self.style.picture(size)
         self.line.say("")
         if method != "gatys":
-            work = lambda token: self._one_pass(token, method, name, content, style, amount)  # noqa: E731
+            work = lambda token: self._one_pass(token, method, name, content, style, amount, brush)  # noqa: E731
         else:
             try:
                 start = self.picture if self.start.value == "result" and self.picture.shape == content.shape else None
@@ -235,14 +239,14 @@ class Studio(Panel):
             self.curves.value = curves(self.losses)
 
     @torch.no_grad()
-    def _one_pass(self, token: Token, method: str, name: str, content: Tensor, style: Tensor, amount: float) -> None:
+    def _one_pass(self, token: Token, method: str, name: str, content: Tensor, style: Tensor, amount: float, brush: int) -> None:
         with stoppable(token, encoder()):
             if method == "fast":
-                self.picture = FastMix(content).paint(name, amount)
+                self.picture = FastMix(content).paint(name, amount, brush=brush)
             elif method == "adain":
-                self.picture = AdaINMix(content, [style]).paint(amount, [1.0])
+                self.picture = AdaINMix(content, [style]).paint(amount, [1.0], brush=brush)
             else:
-                self.picture = WCTMix(content, [style]).paint(dict.fromkeys(wct.DEFAULT, amount), [1.0])
+                self.picture = WCTMix(content, [style]).paint(dict.fromkeys(wct.DEFAULT, amount), [1.0], brush=brush)
         self.progress.value = bar(1, "one pass")
 
     def _download(self) -> None:

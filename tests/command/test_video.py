@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 import nst
-from nst.command import video
-from nst.command.video import Smoother, flow, moved, sameness
+from nst.command import flicker, streams, video
+from nst.command.flicker import Smoother, flow, moved, sameness
 
 av = pytest.importorskip("av", reason="films need PyAV: pip install av")
 
@@ -123,7 +123,7 @@ def test_a_film_keeps_its_frames_times_size_and_sound(tmp_path: Path):
     report = video.stylize(source, target, lambda frame: 1 - frame, progress=lambda *step: seen.append(step))
     assert report["frames"] == 30 and report["seconds"] == pytest.approx(3.0) and report["sound"] == 1
     assert seen == [(k, 30) for k in range(1, 31)]
-    before, after = list(video.frames(source)), list(video.frames(target))
+    before, after = list(streams.frames(source)), list(streams.frames(target))
     assert len(after) == 30 and after[0].shape == (1, 3, 66, 100)
     assert float((after[0] - (1 - before[0])).abs().mean()) < 0.03  # a codec is in between, twice
     assert sound_packets(target) == sound_packets(source)
@@ -135,7 +135,7 @@ def test_a_film_keeps_its_frames_times_size_and_sound(tmp_path: Path):
 def test_the_size_is_chosen_and_even(tmp_path: Path):
     write_film(tmp_path / "in.mp4", [photograph(90, 120)] * 2)
     video.stylize(tmp_path / "in.mp4", tmp_path / "out.mkv", lambda frame: frame, size=45)
-    assert next(video.frames(tmp_path / "out.mkv")).shape == (1, 3, 44, 60)
+    assert next(streams.frames(tmp_path / "out.mkv")).shape == (1, 3, 44, 60)
 
 
 @pytest.mark.parametrize("content, message", [(b"not a film", "cannot be read as a film"), (b"", "cannot be read as a film")])
@@ -238,7 +238,7 @@ def test_sound_goes_into_every_target(tmp_path: Path, source: str, codec: str, s
 def test_a_gif_has_no_sound_and_says_so(tmp_path: Path):
     report = video.stylize(made(tmp_path / "a.mp4", sound="aac", colour=(120, 160, 40)), tmp_path / "b.gif", same)
     assert report["sound"] == 0 and report["frames"] == 6
-    painted = list(video.frames(tmp_path / "b.gif"))
+    painted = list(streams.frames(tmp_path / "b.gif"))
     assert len(painted) == 6 and painted[0].shape == (1, 3, 48, 64)
     wanted = torch.tensor([120, 160, 40]) / 255
     assert float((painted[3][0, :, :24].mean((1, 2)) - wanted).abs().max()) < 0.03
@@ -269,7 +269,7 @@ def test_pixels_become_square(tmp_path: Path, ratio: Fraction, size: tuple[int, 
     assert tuple(seen[0].shape[-2:]) == size
     with av.open(str(tmp_path / "b.mp4")) as film:
         assert film.streams.video[0].sample_aspect_ratio in (None, 0, 1)
-    assert next(video.frames(tmp_path / "b.mp4")).shape[-2:] == size
+    assert next(streams.frames(tmp_path / "b.mp4")).shape[-2:] == size
 
 
 def by_the_standard(y: float, u: float, v: float, matrix: int) -> list[float]:
@@ -310,7 +310,7 @@ def test_the_full_range_of_a_phone_is_read_as_such(tmp_path: Path):
     seen = []
     made(tmp_path / "a.mp4", 2, pixels="yuvj420p", limited=False, colour=(250, 250, 250))
     video.stylize(tmp_path / "a.mp4", tmp_path / "b.mp4", lambda frame: seen.append(frame) or frame)
-    for frame in (seen[0], next(video.frames(tmp_path / "b.mp4"))):
+    for frame in (seen[0], next(streams.frames(tmp_path / "b.mp4"))):
         assert float(frame[..., :20, :].mean()) == pytest.approx(250 / 255, abs=0.01)
 
 
@@ -319,7 +319,7 @@ def test_a_film_of_one_frame(tmp_path: Path):
     for suffix in (".mp4", ".gif", ".webm"):
         report = video.stylize(tmp_path / "a.mp4", tmp_path / f"b{suffix}", same)
         assert report["frames"] == 1 and report["seconds"] == pytest.approx(0.1) and "flicker_with" not in report
-        assert len(list(video.frames(tmp_path / f"b{suffix}"))) == 1
+        assert len(list(streams.frames(tmp_path / f"b{suffix}"))) == 1
 
 
 @pytest.mark.parametrize(("name", "codec", "form"), [("a.h264", "libx264", "h264"), ("a.m4v", "mpeg4", "m4v")])
@@ -355,7 +355,7 @@ def test_the_first_frame_has_the_size(tmp_path: Path):
     made(tmp_path / "b.h264", form="h264", size=(96, 96))
     (tmp_path / "ab.h264").write_bytes((tmp_path / "a.h264").read_bytes() + (tmp_path / "b.h264").read_bytes())
     assert video.stylize(tmp_path / "ab.h264", tmp_path / "c.mp4", same)["frames"] == 12
-    assert {tuple(frame.shape[-2:]) for frame in video.frames(tmp_path / "c.mp4")} == {(48, 64)}
+    assert {tuple(frame.shape[-2:]) for frame in streams.frames(tmp_path / "c.mp4")} == {(48, 64)}
 
 
 def test_damaged_packets_are_passed_over_and_counted(tmp_path: Path):
@@ -483,7 +483,7 @@ def test_a_signal_lets_the_frame_end_and_nothing_is_lost(tmp_path: Path):
     assert len(painted) == 3 and not (tmp_path / "b.mp4").exists()
     assert video.stylize(source, tmp_path / "b.mp4", paint, folder=folder)["resumed"] == 3 and len(painted) == 6
     video.stylize(source, tmp_path / "whole.mp4", flip)
-    for a, b in zip(video.frames(tmp_path / "b.mp4"), video.frames(tmp_path / "whole.mp4"), strict=True):
+    for a, b in zip(streams.frames(tmp_path / "b.mp4"), streams.frames(tmp_path / "whole.mp4"), strict=True):
         assert float((a - b).abs().mean()) < 0.01  # but for where the codec begins anew
 
 
@@ -492,3 +492,33 @@ def test_nothing_is_left_beside_a_film_that_fails(tmp_path: Path):
     with pytest.raises(ZeroDivisionError):
         video.stylize(tmp_path / "a.mp4", tmp_path / "b.mp4", lambda frame: 1 / 0)
     assert [file.name for file in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_sameness_is_that_of_a_neighbourhood():
+    """One wrong pixel is a fifth of a fifth of its 25 neighbours' difference, and it counts in each of them."""
+    frame = torch.full((1, 3, 21, 21), 0.5)
+    other = frame.clone()
+    other[..., 10, 10] += 25 * flicker.SAME
+    same = sameness(frame, other)
+    assert float(same[..., 10, 10]) == pytest.approx(float(np.exp(-1)), rel=1e-4)
+    torch.testing.assert_close(same[..., 8:13, 8:13], torch.full((1, 1, 5, 5), float(np.exp(-1))))
+    assert torch.equal(same[..., :8, :], torch.ones(1, 1, 8, 21))
+
+
+@pytest.mark.parametrize(("turn", "corner"), [(90, (0, 1)), (-90, (1, 0)), (180, (1, 1)), (0, (0, 0))])
+def test_a_phones_film_is_turned_upright(turn: int, corner: tuple[int, int]):
+    """The bright corner is above on the left as it lies; ffmpeg counts the degrees against the clock."""
+
+    class Frame:  # as PyAV gives them
+        rotation, format = turn, av.VideoFormat("rgb24", 8, 6)
+
+        def to_ndarray(self, **options):
+            pixels = np.zeros((6, 8, 3), np.uint8)
+            pixels[:2, :2] = 255
+            return pixels
+
+    upright = streams.pixels(Frame())
+    wanted = np.rot90(Frame().to_ndarray(), turn // 90)
+    assert torch.equal(upright[0, 0], torch.from_numpy(wanted[..., 0].astype(np.float32) / 255))
+    down, right = (-1 if far else 0 for far in (corner if turn in (0, 180) else corner[::-1]))
+    assert float(upright[0, 0, down, right]) == 1 and tuple(upright.shape[-2:]) == ((6, 8) if turn % 180 == 0 else (8, 6))

@@ -1,7 +1,7 @@
 """Do the tests notice a small wrong edit? mutmut makes one after the other; here each module's run against its own tests.
 
     python tests/mutants/run.py               every module of mutants.toml: ten minutes on one idle core
-    python tests/mutants/run.py losses wct    some of them
+    python tests/mutants/run.py losses training.loop    some of them
     python tests/mutants/run.py --table       no run: the table of what the last runs found
 
 Everything happens in copies of the project below build/mutants. The table gives the mutants per module and the share that a test
@@ -28,6 +28,11 @@ KILLED = (1, 3, 24, 36, 152, 255, -9, -24)  # mutmut's exit codes: a test failed
 LEAST = 0.9
 
 
+def source(module: str) -> str:
+    """The file of a module below nst: "training.loop" is training/loop.py."""
+    return module.replace(".", "/") + ".py"
+
+
 def copy(module: str) -> Path:
     """The project as mutmut needs it for one module: its own tests, and nothing else mutated."""
     folder = BUILD / module
@@ -35,7 +40,7 @@ def copy(module: str) -> Path:
     for part in ("nst", "tests", "data"):
         shutil.copytree(TOP / part, folder / part, ignore=shutil.ignore_patterns("__pycache__", "mutants", "benchmarks"))
     settings = {
-        "source_paths": ["nst"], "only_mutate": [f"nst/{module}.py"], "also_copy": ["data"],
+        "source_paths": ["nst"], "only_mutate": [f"nst/{source(module)}"], "also_copy": ["data"],
         "timeout_constant": 120.0, "timeout_multiplier": 4.0,
         "pytest_add_cli_args": ["-q", "-x", "-p", "no:cacheprovider", "-m", "not slow and not assets",
                                 *(f"--deselect=tests/{name}" for name in CONFIG[module].get("too_slow", []))],
@@ -65,7 +70,7 @@ def added(folder: Path, mutant: str) -> str:
 
 def row(module: str) -> tuple[int, dict[str, str]] | None:
     """The number of mutants that ran, and the survivors {name: line}; None where none did."""
-    file = BUILD / module / "mutants" / "nst" / f"{module}.py.meta"
+    file = BUILD / module / "mutants" / "nst" / f"{source(module)}.meta"
     if not file.is_file():
         return None
     codes = json.loads(file.read_text(encoding="utf-8"))["exit_code_by_key"]

@@ -88,7 +88,8 @@ def test_a_decoder_is_the_same_whatever_was_trained_before_it(tmp_path: Path, mo
                  "pictures": lambda a, steps: [Crops(offline_files(), 16, read=24, seed=a.seed)] * 2}  # fmt: skip
     for name, stand_in in stand_ins.items():
         monkeypatch.setattr(train_decoders, name, stand_in)
-    given = {"seed": 7, "steps": 5, "start": None, "folder": None, "teacher": tmp_path, "learning_rate": None, "batch_size": 2}
+    given = {"seed": 7, "steps": 5, "start": None, "folder": None, "teacher": tmp_path, "learning_rate": None, "batch_size": 2,
+             "precision": "no", "style_weight": 1.0, "correlations": 1.0, "same": 1.0, "match": 1.0}  # fmt: skip
     for names in (["relu2_1"], ["relu3_1", "relu2_1"]):
         train_decoders.run(argparse.Namespace(names=names, **given))
     alone, _, after = begun

@@ -39,3 +39,12 @@ def test_a_cache_folder_that_is_a_file(tmp_path: Path):
 def test_nobody_answers(tmp_path: Path):
     with stress.hurried(), pytest.raises(ConnectionError, match="connection failed or broke"):
         downloads.fetch("a file", "http://127.0.0.1:9/file.bin", tmp_path / "file.bin", stress.DIGEST, "")
+
+
+def test_it_waits_longer_each_time_it_tries_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A server that is overloaded is not helped by three requests in a row."""
+    waited = []
+    monkeypatch.setattr(downloads.time, "sleep", waited.append)
+    with pytest.raises(ConnectionError):
+        downloads.fetch("a file", "http://127.0.0.1:9/file.bin", tmp_path / "file.bin", stress.DIGEST, "")
+    assert waited == [downloads.PAUSE * 2**k for k in range(downloads.ATTEMPTS - 1)] and downloads.PAUSE > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,9 @@ def test_a_folder_says_what_it_passed_over(tmp_path: Path):
     assert passed == {"hidden": 3, ".txt": 2, "without a suffix": 1, "broken links": 1}
     assert passed_over(passed) == "7 files: 3 hidden, 2 .txt, 1 broken links, 1 without a suffix"
     assert passed_over(pictures_below(tmp_path / "deep")[1]) == ""
+    assert passed_over(Counter({".txt": 2})) == "2 files: 2 .txt" and passed_over(Counter({".txt": 1})) == "1 file: 1 .txt"
+    many = Counter({f".{k:02}": 1 for k in range(9)})
+    assert passed_over(many).endswith(".06, 1 .07, …") and passed_over(Counter({".heif": 1})).endswith(" to read .heic)")
 
 
 def test_a_folder_below_a_hidden_one_is_searched(tmp_path: Path):

@@ -26,7 +26,7 @@ def test_it_is_the_plain_pass(norm: str, upsampling: str, size: tuple[int, int],
     monkeypatch.setattr(inference, "BAND", rows * size[1])
     net, x = spread(TransformerNet(4, norm, upsampling)), torch.rand(2, 3, *size, dtype=torch.float64)
     before = x.clone()
-    torch.testing.assert_close(net(x, painting=True), net(x))
+    torch.testing.assert_close(net.painted(x), net(x))
     assert torch.equal(x, before)
 
 

@@ -1,5 +1,6 @@
 """Device, seed, profile and progress follow the environment."""
 
+import contextlib
 import random
 import subprocess
 import sys
@@ -101,3 +102,32 @@ def test_a_device_that_is_not_here_is_said_in_short(monkeypatch):
     with pytest.raises(ValueError, match="^NST_DEVICE=.*this torch cannot use it.*expected cpu, cuda") as said:
         runtime.device()
     assert len(str(said.value)) < 250
+
+
+def test_the_random_numbers_of_any_accelerator_are_kept(monkeypatch: pytest.MonkeyPatch):
+    """Apple's and Intel's, too: torch forks CUDA's unless it is told."""
+    asked = []
+
+    @contextlib.contextmanager
+    def fork_rng(devices=None, device_type="cuda", **options):
+        asked.append((list(devices), device_type))
+        yield
+
+    monkeypatch.setattr(torch.random, "fork_rng", fork_rng)
+    for kind, count in (("mps", 1), ("xpu", 2), ("cuda", 3), (None, 0)):
+        monkeypatch.setattr(torch.accelerator, "is_available", lambda kind=kind: kind is not None)
+        monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda kind=kind: torch.device(kind))
+        monkeypatch.setattr(torch.accelerator, "device_count", lambda count=count: count)
+        with runtime.random_state_kept():
+            pass
+        assert asked.pop() == (list(range(count)), kind or "cuda")
+
+
+def test_numbers_drawn_on_the_cpu_stay_there_whatever_the_default_device_is():
+    """`torch.set_default_device("cuda")` must not ask a generator of the CPU for numbers elsewhere; "meta" stands for it."""
+    from nst.teaching.checks import machinery
+
+    wanted = machinery.rand(2, 3), machinery.randn(2, 3)
+    with torch.device("meta"):
+        drawn = machinery.rand(2, 3), machinery.randn(2, 3)
+    assert all(torch.equal(a, b) for a, b in zip(wanted, drawn, strict=True))

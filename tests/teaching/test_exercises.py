@@ -146,3 +146,41 @@ def test_syllabus_lists_every_exercise_with_its_stars_and_minutes():
     for path, (number, count, minutes) in zip(SOLUTIONS, lessons, strict=True):
         own = [row for row in rows if row[0].startswith(f"{int(number)}.")]
         assert path.stem[:2] == number and len(own) == int(count) and sum(int(row[2]) for row in own) == int(minutes)
+
+
+def test_session_plans_add_up():
+    """Each session runs from 0 to 90 without a gap, and an exercise has as many minutes as its own page says."""
+    syllabus = (FOLDER / "README.md").read_text(encoding="utf-8")
+    minutes = {name: int(given) for name, given in re.findall(r"^\| (\d+\.\d) .+ \| ★+ \| (\d+) \|", syllabus, re.MULTILINE)}
+    plans = syllabus[syllabus.index("## Session plans") : syllabus.index("### Session 1, minute by minute")]
+    sessions: list[list[tuple[int, int, str]]] = []
+    for first, begin, end, rest in re.findall(r"^\| (\*\*\d.*?\*\* )?\| (\d+)-(\d+) \| (.+)\|$", plans, re.MULTILINE):
+        if first:
+            sessions.append([])
+        sessions[-1].append((int(begin), int(end), rest))
+    assert len(sessions) == 7
+    for session in sessions:
+        ends = [0, *(end for _, end, _ in session)]
+        assert [begin for begin, _, _ in session] == ends[:-1] and ends[-1] == 90
+        for begin, end, rest in session:
+            for name in re.findall(r"^exercise (\d\.\d)", rest):
+                assert end - begin == minutes[name], (name, begin, end)
+    homework = re.findall(r"((?:\d\.\d, )+\d\.\d) \((\d+)(?: minutes)?\)", plans)
+    assert len(homework) == 6
+    for named, total in homework:
+        assert sum(minutes[name] for name in named.split(", ")) == int(total), named
+    script = syllabus[syllabus.index("### Session 1, minute by minute") : syllabus.index("### The day before")]
+    rows = [(int(a), int(b)) for a, b in re.findall(r"^\| (\d+)-(\d+) \|", script, re.MULTILINE)]
+    assert [a for a, _ in rows] == [0, *(b for _, b in rows)][:-1] and rows[-1][1] == 90
+
+
+def test_the_guide_has_two_exam_questions_and_a_model_answer_for_each_lesson():
+    syllabus = (FOLDER / "README.md").read_text(encoding="utf-8")
+    exam = syllabus[syllabus.index("## Exam questions") : syllabus.index("## Projects")]
+    assert re.findall(r"^\| (\d\d) \|", exam, re.MULTILINE) == [f"{number:02}" for number in range(11)]
+    assert len(re.findall(r"^\| (?:\d\d)? *\| .+\*\[.+\]\* \|$", exam, re.MULTILINE)) == 22
+    guide = syllabus[syllabus.index("## Teaching guide") : syllabus.index("## Answers to")]
+    for lesson in re.split(r"^### ", guide, flags=re.MULTILINE)[1:]:
+        parts = ("Show live", "Where they stumble", "They will say", "Discuss")
+        assert all(f"**{part}:**" in lesson for part in parts), lesson[:20]
+        assert re.search(r"\*\*Discuss:\*\*.*[^*]\*[^*].+\*", lesson), lesson[:20]

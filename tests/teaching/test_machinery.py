@@ -117,6 +117,9 @@ def test_predictions_tell_true_from_one_and_words_from_numbers():
     ):  # fmt: skip
         with pytest.raises(CheckFailed, match=hint):
             answers(wrong, right, {})
+    for near in (3.8, 4.2, 4.05):  # no more than a hundredth away
+        with pytest.raises(CheckFailed, match="'factor'"):
+            answers({**right, "factor": near}, right, {})
     with pytest.raises(CheckFailed, match="'factor': count again"):
         answers({**right, "factor": 2}, right, {("factor", 2): "count again"})
 

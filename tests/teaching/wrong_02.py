@@ -172,6 +172,7 @@ wrong(checks.shifted_gram, {
     "the second one is shifted": lambda x, dy, dx: piece_with_itself(x, dy, dx, 1),
     "both factors are the first piece": lambda x, dy, dx: piece_with_itself(x, dy, dx, 0),
     "divided by C, too": lambda x, dy, dx: shifted(x, dy, dx) / x.shape[1],
+    "at no shift": lambda x, dy, dx: shifted(x, dy, dx) if dy else shifted(x, 0, 0),
     "i before j is not j before i": lambda x, dy, dx: (shifted(x, dy, dx) + shifted(x, dy, dx).mT) / 2,
     "each picture has its own": lambda x, dy, dx: shifted(x, dy, dx).mean(0, keepdim=True),
     "number of pairs is divided by":

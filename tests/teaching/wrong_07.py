@@ -188,6 +188,12 @@ def without_the_strongest(x):
     return applied(vectors[:, :-1] * values[:-1] ** -0.5 @ vectors[:, :-1].T, x)
 
 
+def one_direction_too_few(x):
+    values, vectors = eigen(x)
+    kept = min(len(values), parts(x)[0].shape[1] - 2)  # a mean takes one direction away, not two
+    return applied(vectors[:, -kept:] * values[-kept:] ** -0.5 @ vectors[:, -kept:].T, x)
+
+
 def floor_of_its_own(x):
     values, vectors = eigen(x)
     return applied(vectors * values.clamp_min(1e-6) ** -0.5 @ vectors.T, x)
@@ -205,6 +211,7 @@ wrong(checks.whiten, {
     "only the strongest direction": lambda x: white(x, cut=0.99),
     "the strongest direction is left out": without_the_strongest,
     "complex numbers": complex_roots,
+    "here the variances sum to 3": one_direction_too_few,
     "directions, and they must have": inverted,
     "10,000 times smaller|must be relative|the variances sum to|tiny": floor_of_its_own,
     "10,000 times smaller": lambda x: white(x, cut=1e-6, absolute=True),

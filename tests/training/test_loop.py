@@ -465,7 +465,7 @@ def test_bad_configurations(changes: dict, said: str):
         small(**changes)
 
 
-# --- one run in a folder, and what it is of -----------------------------------------------------------------------------------------
+# --- one run in a folder, and what it is of ---------------------------------------------------------------------------------------
 
 
 def test_a_second_run_in_the_same_folder_is_told(tmp_path: Path):

@@ -117,3 +117,22 @@ def test_places_are_matched_anew_in_each_step(encoder: nst.VGG19):
     with torch.autocast("cpu", torch.bfloat16):
         assert float(loss(nn.Identity(), encoder, batch, 0)["match"]) == pytest.approx(parts[0], rel=0.02)
     assert PerceptualLoss(PerceptualConfig.default(), encoder, torch.rand(1, 3, 64, 64)).maps == {}
+
+
+def test_the_content_is_read_without_a_gradient_and_is_a_target_only(encoder: nst.VGG19):
+    """Also where the pictures themselves want one, as in a search for the worst of them."""
+    loss = PerceptualLoss(PerceptualConfig.default(tv_weight=0.0, range_weight=0.0), encoder, nst.assets.picture("cut_paper", 64))
+    content = torch.rand(1, 3, 32, 32, requires_grad=True)
+    still = torch.rand(1, 3, 32, 32, requires_grad=True)
+    parts = loss(lambda x: still, encoder, Batch(content, None, []), 999)
+    sum(parts.values()).backward()
+    assert content.grad is None and still.grad.abs().sum() > 0
+
+
+def test_roughness_is_that_of_the_painting(encoder: nst.VGG19):
+    loss = PerceptualLoss(PerceptualConfig.default(tv_weight=3.0), encoder, nst.assets.picture("cut_paper", 64))
+    rough, flat = torch.rand(1, 3, 32, 32), torch.full((1, 3, 32, 32), 0.5)
+    painted = loss(lambda x: rough, encoder, Batch(flat, None, []), 999)["tv"]
+    down, across = (rough[..., 1:, :] - rough[..., :-1, :]).square(), (rough[..., 1:] - rough[..., :-1]).square()
+    assert float(painted) == pytest.approx(3 * float(down.mean() + across.mean()), rel=1e-5)
+    assert float(loss(lambda x: flat, encoder, Batch(rough, None, []), 999)["tv"]) == 0

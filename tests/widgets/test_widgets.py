@@ -571,6 +571,23 @@ def test_mixer_paints_within_a_mask():
     assert torch.equal(mixer.picture, mixer.content)
 
 
+def test_mixer_reads_masks_as_editors_and_programs_write_them():
+    """White on clear, black on clear, 0 and 1: the left half each time; and what paints nothing is said."""
+    mixer = small_mixer()
+    left = np.zeros((10, 20), np.uint8)
+    left[:, :10] = 255
+    clear = [Image.merge("LA", [Image.new("L", (20, 10), grey), Image.fromarray(left)]) for grey in (255, 0)]
+    for image in (*clear, Image.fromarray(left // 255)):
+        image.save(file := io.BytesIO(), "PNG")
+        mixer._clear_mask()
+        mixer.mask_file.take("mask.png", file.getvalue())
+        mask = mixer.view.mask_for(mixer.content)
+        assert mask[..., : mask.shape[-1] * 2 // 5].min() > 0.99 and mask[..., mask.shape[-1] * 3 // 5 :].max() < 0.01
+    Image.new("L", (20, 10)).save(file := io.BytesIO(), "PNG")
+    mixer.mask_file.take("black.png", file.getvalue())
+    assert "black.png: as a mask, it paints nothing" in mixer.line.value
+
+
 def test_mixer_takes_one_to_four_styles():
     assert widgets.mixer("chelsea", "rose_window", size=32).pad.caption == "rose_window 100%"
     with pytest.raises(ValueError, match="styles: expected one to four, got 5"):
@@ -612,6 +629,8 @@ def test_gallery_shows_its_small_pictures_at_full_strength_and_the_large_one_as_
     module = sys.modules["nst.widgets.gallery"]
     gallery = widgets.gallery("chelsea", ["rose_window", "night_orchard"], size=48)
     gallery.strength.value = 0.3
+    gallery.worker.settle()
+    gallery.photo.menu.value = "coffee"  # all small pictures are painted anew, while the slider stands at 30 %
     gallery.worker.settle()
     gallery.choose("night_orchard")
     gallery.worker.settle()
@@ -927,3 +946,33 @@ def test_errors_on_the_workers_thread_are_shown():
     mixer.alpha.value = 0.4
     mixer.worker.wait(PATIENCE)
     assert 'role="alert"' in mixer.line.value and "NoneType" in mixer.line.value
+
+
+@pytest.mark.parametrize("brush", [1, 2])
+def test_the_mixes_paint_with_a_brush_as_the_methods_do(brush: int):
+    content, *styles = pictures("chelsea", "night_orchard", "rose_window")
+    mask, weights = half_mask(content), [0.25, 0.75]
+    for how, where in (({"style_weights": weights}, None), ({"masks": [w * mask for w in weights]}, mask)):
+        made = AdaINMix(content, styles).paint(0.7, weights, where, brush)
+        assert torch.allclose(made, adain.stylize(content, styles, alpha=0.7, brush=brush, **how), atol=1e-3)
+        made = WCTMix(content, styles).paint({4: 0.6, 2: 0.6}, weights, where, brush)
+        assert torch.allclose(made, wct.stylize(content, styles, alpha=0.6, levels=(4, 2), brush=brush, **how), atol=2e-3)
+    net = mixing.network("night_orchard")
+    assert torch.equal(FastMix(content).paint("night_orchard", 0.5, brush=brush), net.stylize(content, strength=0.5, brush=brush))
+
+
+def test_the_studio_and_the_mixer_have_a_brush():
+    panel = nst.widgets.studio("chelsea", "night_orchard", size=64)
+    assert panel.recipe() == GatysConfig.default()
+    panel.match_weight.value = 0.0
+    assert panel.recipe() == GatysConfig.default(match_weight=0.0)
+    panel.size.value, panel.method.value, panel.brush.value = 128, "fast", 2
+    panel.run()
+    panel.worker.settle()
+    wanted = FastMix(panel.photo.picture(128)).paint("night_orchard", 1.0, brush=2)
+    assert torch.allclose(panel.picture, wanted, atol=1e-4)
+    mixer = nst.widgets.mixer("chelsea", ["night_orchard"], size=128)
+    before = mixer.picture
+    mixer.brush.value = 2
+    mixer.worker.settle()
+    assert float((mixer.picture - before).abs().mean()) > 0.01

@@ -135,7 +135,7 @@ def shifted_gram(function: Callable[[Tensor, int, int], Tensor]) -> str:
                 "divided by C, too: this one is a mean over the pairs of positions": right / shape[1],
                 "dy and dx are exchanged: the third axis is y": swapped,
                 "not divided: take the mean over the pairs": right * pairs,
-                "this is the Gram matrix without a shift": _shifted(features, 0, 0),
+                "this is the Gram matrix without a shift, the one at no shift": _shifted(features, 0, 0),
                 "both factors are the same piece: the second one is shifted":
                     torch.einsum("bihw,bjhw->bij", features[..., dy:, dx:], features[..., dy:, dx:]) / pairs,
                 "both factors are the first piece: the second one is shifted": torch.einsum(
