@@ -20,6 +20,7 @@ RECIPE = GatysConfig.default(
     style_weight=20.0,
     style_layer_weights=(1.0, 0.3),
     tv_weight=0.0,
+    match_weight=0.0,
 )
 
 

@@ -530,7 +530,7 @@ def test_eight_thousand_pictures_are_listed_at_once(tmp_path: Path):
         return time.process_time() - began
 
     seconds(10)
-    assert seconds(4000) < 6 * seconds(1000)
+    assert seconds(4000) < 9 * seconds(1000)  # it took sixteen times as long
 
 
 def test_a_place_that_is_a_folder_is_no_result(tmp_path: Path, capsys: pytest.CaptureFixture):
