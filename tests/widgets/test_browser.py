@@ -292,7 +292,8 @@ def test_mixer_paints_where_one_draws(page, tmp_path: Path):
     changed(view, box.get_by_role("button", name="Clear").click)
     view.focus()
     changed(view, lambda: [view.press(key) for key in (" ", "ArrowRight", " ", "ArrowRight", " ")], 0.1)
-    changed(view, lambda: upload(box, "Upload a mask", picture_file(tmp_path, "mask.png")))
+    Image.open(picture_file(tmp_path)).convert("L").save(tmp_path / "mask.png")
+    changed(view, lambda: upload(box, "Upload a mask", tmp_path / "mask.png"))
     changed(view, box.get_by_label("Paint only where I draw").uncheck)
     changed(view, lambda: upload(box, "Photograph: upload your own", picture_file(tmp_path)), 5)
     with page.expect_download() as waiting:
