@@ -27,6 +27,7 @@ LARGEST = 512  # shorter side in pixels that nobody has to ask for
 
 
 def opened(source: Path):
+    """The film by PyAV, to be closed by whoever asked. ValueError: not a film, one without pictures, or of an unknown codec."""
     import av
 
     try:

@@ -587,9 +587,16 @@ def test_an_old_windows_pipe(tmp_path: Path):
 
 
 def test_a_bars_text_is_no_markup(monkeypatch: pytest.MonkeyPatch):
+    from rich.progress import Progress
+    from rich.text import Text
+
+    texts, add_task = [], Progress.add_task
+    monkeypatch.setattr(Progress, "add_task", lambda self, text, **given: texts.append(text) or add_task(self, text, **given))
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     with cli._bar(2, "[/bold]\n[red]x") as advance:
         advance()
+    seen = Text.from_markup(texts[0]).plain  # "[/bold]" closes nothing: as markup it is an error
+    assert seen.startswith("[/bold]") and seen.endswith("[red]x")
 
 
 def test_the_results_are_painted_though_nobody_reads_of_them(tmp_path: Path):

@@ -284,6 +284,7 @@ def _misunderstood(answer: Any, wanted: Any, others: Sequence[Any], rtol: float)
 
 
 def is_word(value: Any) -> bool:
+    """A string."""
     return isinstance(value, str)
 
 
