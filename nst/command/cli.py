@@ -395,7 +395,7 @@ def video(
     method: Method = None,
     size: Annotated[int | None, typer.Option(min=16, help="Shorter side in pixels. Default: its own, at most 512.")] = None,
     amount: Amount = None,
-    brush: Brush = None,
+    brush: Brush = 1,  # whatever the size: larger strokes flicker more
     preserve_color: KeepColour = False,
     smoothing: Annotated[float, typer.Option(min=0, max=0.98, help="Against flicker: how much of the last frame stays where the "
                                              "film does not change.")] = 0.8,

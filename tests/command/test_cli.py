@@ -339,6 +339,22 @@ def test_video_counts_its_frames_and_measures_flicker(tmp_path: Path, capsys: py
     assert "broken.mp4: cannot be read as a film" in capsys.readouterr().err
 
 
+def test_a_film_has_fine_strokes_unless_others_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """At any size: AdaIN and WCT paint a large picture with brush 2, which flickers more."""
+    pytest.importorskip("av", reason="films need PyAV: pip install av")
+    seen = []
+
+    def painter(styles: list[str], method: str | None, **given: object):
+        seen.append(given["brush"])
+        raise ValueError("enough")
+
+    monkeypatch.setattr(methods, "painter", painter)
+    (tmp_path / "in.mp4").touch()
+    for more in ([], ["--brush", 2]):
+        assert run("video", tmp_path / "in.mp4", "-o", tmp_path / "out.mp4", "--style", SHIPPED, *more) == 2
+    assert seen == [1, 2]
+
+
 def test_a_video_goes_on_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch):
     pytest.importorskip("av", reason="films need PyAV: pip install av")
     from test_video import photograph, write_film
