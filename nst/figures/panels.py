@@ -5,6 +5,7 @@ Every place is computed in inches, so that no picture loses its shape and no two
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from torch import Tensor
 
 SCREEN = 80  # pixels of the page per inch of a figure
@@ -22,16 +24,21 @@ PAGE = 11  # inches: the widest figure
 TITLE, CAPTION = 12, 10.5  # points
 GAP = 0.1  # inches between pictures
 INK = "#22262b"
+ZOOM = 4  # a detail is so many times as large as in the picture above it
 
 
 @dataclass
 class Panel:
-    """One picture of a figure: an array (H, W, 3), the words above and below it, and whether a frame sets it apart."""
+    """One picture of a figure: an array (H, W, 3), the words above and below it, whether a frame sets it apart.
+
+    box: top, left, height and width, in pixels, of an outline drawn on it.
+    """
 
     image: np.ndarray
     title: str = ""
     caption: str = ""
     framed: bool = False
+    box: tuple[int, int, int, int] | None = None
 
     @property
     def aspect(self) -> float:
@@ -45,13 +52,16 @@ def picture_grid(
     columns: int | None = None,
     height: float = 2.6,
     style: Tensor | Mapping[str, Tensor] | None = None,
+    detail: tuple[float, float] | None = None,
 ) -> Figure:
     """Pictures (1, 3, H, W), or one {title: picture}, in rows.
 
     titles, captions: a text above and below each, such as a name and a loss; long ones are broken into lines.
-    columns: in a row; by default four, the style included. height: inches of one; less where a row would be wider than the page.
-    style: the style picture, or {title: picture} of several, framed in a column of their own at the left.
-    ValueError: no picture, something that is not a picture, or not as many texts as pictures.
+    columns: in a row, the style included; by default at most four, and as many in each row as will go.
+    height: inches of one; less where a row would be wider than the page.
+    style: the style picture, or {title: picture} of several, framed, before the others.
+    detail: (down, right), from 0 to 1: below each picture, the part around this place at four times the size, outlined above.
+    ValueError: no picture, something that is not a picture, not as many texts as pictures, or a place outside.
     """
     if len(pictures) == 1 and isinstance(pictures[0], Mapping):
         titles, pictures = list(pictures[0]), tuple(pictures[0].values())
@@ -64,10 +74,10 @@ def picture_grid(
         raise ValueError(f"columns={columns}: expected at least 1")
     none = [""] * len(pictures)
     panels = [Panel(_image(p), str(t), str(c)) for p, t, c in zip(pictures, titles or none, captions or none, strict=True)]
-    columns = min(columns or (4 if style is None else 3), len(panels))
-    styles = _style_panels(style)
-    names = [panel.title or "untitled" for panel in (*styles, *panels)]
-    figure = _lay_out([panels[i : i + columns] for i in range(0, len(panels), columns)], height, styles)
+    panels = _style_panels(style) + panels
+    names = [panel.title or "untitled" for panel in panels]
+    columns = min(columns or math.ceil(len(panels) / math.ceil(len(panels) / 4)), len(panels))
+    figure = _lay_out(_with_details([panels[i : i + columns] for i in range(0, len(panels), columns)], detail), height, [])
     figure.set_label("Pictures: " + ", ".join(names) if len(names) > 1 else f"Picture: {names[0]}")
     return figure
 
@@ -82,12 +92,13 @@ def labelled_grid(
     captions: Sequence[Sequence[str]] | None = None,
     style: Tensor | Mapping[str, Tensor] | None = None,
     height: float = 2.2,
+    detail: tuple[float, float] | None = None,
 ) -> Figure:
     """A sweep over two things: pictures[i][j] belongs to rows[i] and columns[j], such as style layers and style weights.
 
     rows, columns: what is varied, written at the left and above; "" writes nothing. row_name, column_name: what these are.
-    captions: texts below the pictures, such as their losses. style, height: as in `picture_grid`.
-    ValueError: no picture, or not one for each row and column.
+    captions: texts below the pictures, such as their losses. height, detail: as in `picture_grid`. style: in a column of its own.
+    ValueError: no picture, not one for each row and column, or a place outside.
     """
     for name, grid in (("pictures", pictures), ("captions", captions)):
         if grid is not None and (not rows or not columns or [len(row) for row in grid] != [len(columns)] * len(rows)):
@@ -96,7 +107,8 @@ def labelled_grid(
     panels = [[Panel(_image(p), "", str(c)) for p, c in zip(*row, strict=True)] for row in zip(pictures, captions, strict=True)]
     for panel, title in zip(panels[0], columns, strict=True):
         panel.title = str(title)
-    figure = _lay_out(panels, height, _style_panels(style), [str(row) for row in rows], row_name, column_name)
+    beside = [title for row in rows for title in ((str(row),) if detail is None else (str(row), ""))]
+    figure = _lay_out(_with_details(panels, detail), height, _style_panels(style), beside, row_name, column_name)
     named = {f"rows ({row_name or 'from the top'})": rows, f"columns ({column_name or 'from the left'})": columns}
     figure.set_label("; ".join(["Grid of pictures", *(f"{k}: {', '.join(map(str, v))}" for k, v in named.items() if any(v))]))
     return figure
@@ -105,6 +117,26 @@ def labelled_grid(
 def _style_panels(style: Tensor | Mapping[str, Tensor] | None) -> list[Panel]:
     named = style if isinstance(style, Mapping) else {} if style is None else {"style": style}
     return [Panel(_image(picture, "style"), str(title), framed=True) for title, picture in named.items()]
+
+
+def _with_details(rows: list[list[Panel]], detail: tuple[float, float] | None) -> list[list[Panel]]:
+    """The rows, and below each, with its captions, a row of the parts around one place at `ZOOM` times the size."""
+    if detail is None:
+        return rows
+    if len(detail) != 2 or not all(0 <= place <= 1 for place in detail):
+        raise ValueError(f"detail={detail}: expected two numbers from 0 to 1, how far down and how far to the right")
+    return [lines for row in rows for lines in (row, [_detail(panel, *detail) for panel in row])]
+
+
+def _detail(panel: Panel, down: float, right: float) -> Panel:
+    """The part of a panel around a place; the panel gets a box there and hands its caption on."""
+    height, width = panel.image.shape[:2]
+    high, wide = max(1, height // ZOOM), max(1, width // ZOOM)
+    top, left = (round(at * full - part / 2) for at, full, part in ((down, height, high), (right, width, wide)))
+    top, left = min(max(top, 0), height - high), min(max(left, 0), width - wide)
+    panel.box = (top, left, high, wide)
+    caption, panel.caption = panel.caption, ""
+    return Panel(panel.image[top : top + high, left : left + wide], caption=caption, framed=panel.framed)
 
 
 def _lay_out(rows: list[list[Panel]], height: float, styles: list[Panel], row_titles: Sequence[str] = (), row_name: str = "",
@@ -177,6 +209,10 @@ def _draw(ax: Axes, panel: Panel) -> None:
     ax.imshow(panel.image, aspect="auto", interpolation="lanczos" if len(panel.image) < pixels else "antialiased")
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set(visible=panel.framed, color=INK, linewidth=2)
+    if panel.box:
+        top, left, high, wide = panel.box
+        for line, colour in ((3, INK), (1.5, "white")):  # seen on dark and on light
+            ax.add_patch(Rectangle((left - 0.5, top - 0.5), wide, high, fill=False, edgecolor=colour, linewidth=line))
     ax.set_title(panel.title, fontsize=TITLE, color=INK, pad=5, weight="bold" if panel.framed else "normal")
     ax.set_xlabel(panel.caption, fontsize=CAPTION, color=INK, labelpad=4)
 

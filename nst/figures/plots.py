@@ -45,6 +45,7 @@ def show(
     columns: int | None = None,
     height: float = 2.6,
     style: Tensor | Mapping[str, Tensor] | None = None,
+    detail: tuple[float, float] | None = None,
     alt: str | None = None,
 ) -> None:
     """Show pictures (1, 3, H, W) side by side, `{title: picture}` in one dictionary, or one Figure, in the notebook.
@@ -54,12 +55,13 @@ def show(
 
     The output is a JPEG or PNG, which every viewer shows, with its width on the page and the text as metadata.
     """
-    if pictures and isinstance(pictures[0], Figure):
-        if len(pictures) > 1 or any(option is not None for option in (titles, captions, columns, style)):
-            raise ValueError("show: expected one Figure by itself; its pictures, titles and style belong to the call that makes it")
-        figure = pictures[0]
+    options = {"titles": titles, "captions": captions, "columns": columns, "style": style, "detail": detail}
+    if not (pictures and isinstance(pictures[0], Figure)):
+        figure = picture_grid(*pictures, height=height, **options)
+    elif len(pictures) > 1 or any(option is not None for option in options.values()):
+        raise ValueError("show: expected one Figure by itself; its pictures, titles and style belong to the call that makes it")
     else:
-        figure = picture_grid(*pictures, titles=titles, captions=captions, columns=columns, height=height, style=style)
+        figure = pictures[0]
     text = alt or figure.get_label() or describe(figure)
     data, kind, width = encode(figure)
     image = f"image/{kind}"
@@ -69,8 +71,8 @@ def show(
 def encode(figure: Figure) -> tuple[bytes, str, int]:
     """The figure as a file, what kind of file, and its width in pixels of the page.
 
-    Pictures become a JPEG below `LARGEST`, if one of the `QUALITIES` does it. Lines and heat maps become a PNG of 256 colours where
-    that is smaller: it has no shadows around the letters.
+    Pictures become a JPEG below `LARGEST`, if one of the `QUALITIES` does it. Lines become a PNG of 256 colours where that is
+    smaller, heat maps one of all their colours where that is below `LARGEST`: it has no shadows around the letters.
     """
     file = io.BytesIO()
     figure.savefig(file, dpi=SCREEN * DENSITY, facecolor="white", bbox_inches="tight", pad_inches=0.06)
@@ -80,9 +82,10 @@ def encode(figure: Figure) -> tuple[bytes, str, int]:
         jpeg = _save(_scaled(picture, size), "jpeg", quality=quality, progressive=True)
         if len(jpeg) <= LARGEST:
             break
-    if not any(image.get_array().ndim == 3 for ax in figure.axes for image in ax.images):
-        png = _save(picture.quantize(256), "png")
-        if len(png) < len(jpeg):
+    drawn = [image.get_array().ndim for ax in figure.axes for image in ax.images]
+    if 3 not in drawn:
+        png = _save(picture if drawn else picture.quantize(256), "png")
+        if len(png) < (LARGEST if drawn else len(jpeg)):
             return png, "png", width
     return jpeg, "jpeg", width
 

@@ -138,12 +138,39 @@ def test_a_grid_has_a_place_for_each_picture():
     assert (np.diff(lefts[:3]) > widths[0]).all() and tops[3] - tops[0] > heights[0]
 
 
-def test_four_in_a_row_by_default_the_style_included():
-    def row(**options):
-        tops = [place(ax)[1] for ax in plots.picture_grid(*[noise()] * 5, **options).axes]
-        return sum(np.isclose(top, tops[0]) for top in tops)
+def rows(pictures: int, **options) -> list[int]:
+    """How many pictures are in each row."""
+    tops = [round(place(ax)[1], 6) for ax in plots.picture_grid(*[noise()] * pictures, **options).axes]
+    return [tops.count(top) for top in dict.fromkeys(tops)]
 
-    assert row() == 4 and row(style=noise()) == 4 and row(columns=5) == 5
+
+def test_four_in_a_row_at_most_the_style_included_and_no_sheet_is_a_quarter_empty():
+    assert rows(3) == [3] and rows(3, style=noise()) == [4] and rows(5) == [3, 2] and rows(6) == [3, 3] and rows(7) == [4, 3]
+    assert rows(5, columns=5) == [5] and rows(4, style=noise(), columns=3) == [3, 2]
+    assert rows(5, style={"a": noise(), "b": noise()}) == [4, 3]
+    for pictures in range(1, 30):
+        filled = rows(pictures)
+        assert pictures > 0.75 * len(filled) * max(filled)
+
+
+def test_a_detail_is_a_place_at_four_times_the_size_below_its_picture():
+    picture = torch.rand(1, 3, 40, 60)
+    above, beside, below, _ = plots.picture_grid({"a": picture, "b": noise()}, captions=["loss 1", ""], detail=(0.5, 1)).axes
+    assert np.allclose(below.images[0].get_array(), picture[0, :, 15:25, 45:].permute(1, 2, 0).numpy())
+    assert np.allclose(place(above)[2:], place(below)[2:]) and place(below)[1] > place(above)[1]
+    assert not above.get_xlabel() and below.get_xlabel() == "loss 1" and not below.get_title()
+    outline = above.patches[-1]
+    assert outline.get_xy() == (44.5, 14.5) and (outline.get_width(), outline.get_height()) == (15, 10) and not below.patches
+    grid = plots.labelled_grid([[picture, picture], [picture, picture]], ["x", "y"], [1, 2], detail=(0, 0))
+    assert len(grid.axes) == 8 and {text.get_text() for text in grid.texts} >= {"x", "y"}
+    for wrong in ((0.5,), (0.5, 1.1), (-0.1, 0)):
+        with pytest.raises(ValueError, match="detail=.*: expected two numbers from 0 to 1"):
+            plots.show(noise(), detail=wrong)
+
+
+def test_heat_maps_keep_their_colours():
+    data, kind, _ = plots.encode(plots.feature_maps(torch.linspace(0, 1, 4096).view(1, 1, 64, 64), [0]))
+    assert kind == "png" and len(Image.open(io.BytesIO(data)).convert("RGB").getcolors(10**6)) > 256
 
 
 def test_wide_rows_are_shrunk_to_a_page():
@@ -167,7 +194,7 @@ def test_the_style_comes_first_and_framed():
     assert first.get_title() == "style" and np.allclose(first.images[0].get_array(), style[0].permute(1, 2, 0).numpy())
     assert first.spines["left"].get_visible() and first.spines["top"].get_linewidth() >= 2
     assert [ax.get_title() for ax in others] == ["w 1", "w 2"] and not any(ax.spines["left"].get_visible() for ax in others)
-    assert place(first)[0] == 0 and place(others[0])[0] > place(first)[2] + 0.2  # a wider gap than between the results
+    assert place(first)[0] == 0 and place(others[0])[0] > place(first)[2]
     above, result, below = plots.picture_grid(noise(), style={"content": noise(), "style": noise()}).axes
     assert [above.get_title(), result.get_title(), below.get_title()] == ["content", "", "style"]
     assert place(above)[0] == place(below)[0] == 0 and place(below)[1] > sum(place(above)[1::2])
@@ -351,7 +378,7 @@ def test_wrong_pictures_are_named():
             plots.show(noise(), style={"a": wrong})
     with pytest.raises(ValueError, match="columns=0: expected at least 1"):
         plots.show(noise(), columns=0)
-    for options in ({"style": noise()}, {"titles": ["a"]}, {"captions": ["a"]}, {"columns": 2}):
+    for options in ({"style": noise()}, {"titles": ["a"]}, {"captions": ["a"]}, {"columns": 2}, {"detail": (0, 0)}):
         with pytest.raises(ValueError, match="one Figure by itself"):
             plots.show(Figure(), **options)
 
