@@ -22,6 +22,7 @@ SCREEN = 80  # pixels of the page per inch of a figure
 DENSITY = 2  # pixels of the file per pixel of the page
 PAGE = 11  # inches: the widest figure
 TITLE, CAPTION = 12, 10.5  # points
+LETTER = 0.6  # of its size: how wide a letter is on average
 GAP = 0.1  # inches between pictures
 INK = "#22262b"
 ZOOM = 4  # a detail is so many times as large as in the picture above it
@@ -108,7 +109,8 @@ def labelled_grid(
     for panel, title in zip(panels[0], columns, strict=True):
         panel.title = str(title)
     beside = [title for row in rows for title in ((str(row),) if detail is None else (str(row), ""))]
-    figure = _lay_out(_with_details(panels, detail), height, _style_panels(style), beside, row_name, column_name)
+    styles = [panel for row in _with_details([[panel] for panel in _style_panels(style)], detail) for panel in row]
+    figure = _lay_out(_with_details(panels, detail), height, styles, beside, row_name, column_name)
     named = {f"rows ({row_name or 'from the top'})": rows, f"columns ({column_name or 'from the left'})": columns}
     figure.set_label("; ".join(["Grid of pictures", *(f"{k}: {', '.join(map(str, v))}" for k, v in named.items() if any(v))]))
     return figure
@@ -143,7 +145,8 @@ def _lay_out(rows: list[list[Panel]], height: float, styles: list[Panel], row_ti
              column_name: str = "") -> Figure:  # fmt: skip
     """A figure with the styles in a column at the left, then the row titles, then the rows."""
     first = int(bool(styles))  # the first column after the styles
-    margin = 1.2 if any(row_titles) or row_name else 0  # inches of the row titles
+    letters = max(map(len, (row_name, *row_titles)), default=0)
+    margin = min(1.2, letters * LETTER * TITLE / 72 + GAP) if letters else 0  # inches of the row titles
     cells = [[*[style] * first, *(row or [])] for style, row in zip_longest(styles, rows)]
     aspects = [max(panel.aspect for panel in column if panel) for column in zip_longest(*cells)]
     before = [0, *[GAP] * (len(aspects) - 1)]
@@ -193,8 +196,8 @@ def _wrap_and_measure(cells: list[list[Panel | None]], widths: list[float]) -> t
 
 
 def wrap(text: str, width: float, points: float) -> str:
-    """The text in lines of at most `width` inches, where a letter is 0.6 of its size wide on average."""
-    letters = max(6, int(width * 72 / (0.6 * points)))
+    """The text in lines of at most `width` inches."""
+    letters = max(6, int(width * 72 / (LETTER * points)))
     return "\n".join(textwrap.fill(line, letters) for line in text.split("\n"))
 
 
