@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from nst.vgg import VGG19
-from nst.widgets.exploring import LAYERS, Layers, heat, receptive_field, tiles
-from nst.widgets.mixing import encoder as lite
+from nst.widgets.explorer_model import LAYERS, Layers, heat, receptive_field, tiles
+from nst.widgets.mixer_model import encoder as lite
 from nst.widgets.parts import Chooser, Line, Panel, Picture, Slider, Source, choice, column
 from nst.widgets.work import Token
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nst import assets
 from nst.images import resize
-from nst.widgets.mixing import AdaINMix, FastMix, knows_strength
+from nst.widgets.mixer_model import AdaINMix, FastMix, knows_strength
 from nst.widgets.parts import Chooser, Panel, Picture, Source, button, column, share
 from nst.widgets.work import Token
 

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from nst import assets, wct
 from nst.images import resize
-from nst.widgets.exploring import tiles
-from nst.widgets.mixing import BRUSHES, CORNERS, AdaINMix, FastMix, WCTMix, corner_weights, knows_strength
+from nst.widgets.explorer_model import tiles
+from nst.widgets.mixer_model import BRUSHES, CORNERS, AdaINMix, FastMix, WCTMix, corner_weights, knows_strength
 from nst.widgets.parts import (
     Chooser,
     Panel,

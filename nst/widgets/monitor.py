@@ -15,7 +15,7 @@ from nst.decoders import LAYERS, Decoder, padded
 from nst.support.runtime import device, no_progress
 from nst.vgg import WIDTHS
 from nst.widgets.curves import bar, curves
-from nst.widgets.mixing import encoder
+from nst.widgets.mixer_model import encoder
 from nst.widgets.parts import Panel, Picture, Source, button, column, named, show_if
 from nst.widgets.work import Token
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from nst import assets, wct
 from nst.gatys import GatysConfig
 from nst.widgets.curves import bar, curves
-from nst.widgets.mixing import BRUSHES, AdaINMix, FastMix, WCTMix, encoder, knows_strength
+from nst.widgets.mixer_model import BRUSHES, AdaINMix, FastMix, WCTMix, encoder, knows_strength
 from nst.widgets.parts import Chooser, Panel, Picture, Slider, Source, button, choice, column, one_of, share, show_if, tick
 from nst.widgets.search import Search
 from nst.widgets.work import Token, stoppable

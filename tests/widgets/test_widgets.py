@@ -30,10 +30,10 @@ import nst
 from nst import adain, assets, transformer_net, wct, widgets
 from nst.decoders import Decoder
 from nst.gatys import GatysConfig
-from nst.widgets import mixing, parts
+from nst.widgets import parts
 from nst.widgets.curves import POINTS, bar, curves
-from nst.widgets.exploring import LAYERS, Layers, heat, receptive_field, tiles
-from nst.widgets.mixing import AdaINMix, FastMix, WCTMix, corner_weights
+from nst.widgets.explorer_model import LAYERS, Layers, heat, receptive_field, tiles
+from nst.widgets.mixer_model import AdaINMix, FastMix, WCTMix, corner_weights
 from nst.widgets.search import Search
 from nst.widgets.work import Stopped, Token, Worker, stoppable
 
@@ -195,7 +195,7 @@ def test_wct_mix_computes_what_changed_and_no_more(monkeypatch: pytest.MonkeyPat
 def network_with_strength(monkeypatch: pytest.MonkeyPatch) -> nst.TransformerNet:
     net = nst.TransformerNet(width=2).eval().requires_grad_(False)
     net.weak = {"model.10.block.1.bias": torch.full((3,), 0.5)}
-    monkeypatch.setattr(mixing, "network", lambda style: net)
+    monkeypatch.setattr(mixer_model, "network", lambda style: net)
     return net
 
 
@@ -213,11 +213,11 @@ def test_fast_mix_is_the_network(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.fixture(scope="module")
 def layers() -> Layers:
-    return Layers(assets.picture("chelsea", 96), mixing.encoder())
+    return Layers(assets.picture("chelsea", 96), mixer_model.encoder())
 
 
 def test_layers_are_the_encoders(layers: Layers):
-    found = mixing.encoder()(assets.picture("chelsea", 96), LAYERS)
+    found = mixer_model.encoder()(assets.picture("chelsea", 96), LAYERS)
     assert list(layers.features) == LAYERS
     assert all(torch.equal(layers.features[name], found[name][0]) for name in LAYERS)
 
@@ -269,7 +269,7 @@ def test_heat_and_tiles():
 def small_search(**changes) -> Search:
     content, style = pictures("chelsea", "night_orchard", size=64)
     config = GatysConfig.default(**{"evaluations": 6, "scales": 1, "style_weight": 20.0, **changes})
-    return Search(content, style, config, mixing.encoder())
+    return Search(content, style, config, mixer_model.encoder())
 
 
 def test_a_search_left_alone_is_gatys():
@@ -300,7 +300,7 @@ def test_a_changed_weight_counts_from_the_next_evaluation_on():
 def test_a_stopped_search_keeps_its_best_picture_in_full_size():
     token, seen = Token(), []
     content, style = pictures("chelsea", "night_orchard", size=140)
-    search = Search(content, style, GatysConfig.default(evaluations=5, scales=3), mixing.encoder())
+    search = Search(content, style, GatysConfig.default(evaluations=5, scales=3), mixer_model.encoder())
     assert [min(c.shape[-2:]) for c, _ in search.sizes] == [70, 140] and search.total == 10
 
     def told(losses: dict[str, float], picture: Tensor) -> None:
@@ -548,7 +548,7 @@ def test_mixer_shows_only_the_controls_of_the_method():
     assert shown(mixer.pad, mixer.alpha, mixer.levels[3], mixer.style) == [True, False, True, False]
     mixer.method.value = "fast"
     assert shown(mixer.pad, mixer.alpha, mixer.levels[3], mixer.style) == [False, False, False, True]
-    assert mixer.strength.disabled == (not mixing.knows_strength(mixer.style.value))
+    assert mixer.strength.disabled == (not mixer_model.knows_strength(mixer.style.value))
 
 
 def test_mixer_paints_within_a_mask():
@@ -779,7 +779,7 @@ def test_twenty_runs_and_stops_leave_everything_as_it_was():
     first, last = held[1], held[-1]  # the first run loads the encoder
     assert last[:3] == first[:3]
     assert last[3] - first[3] < 40 * 2**20
-    assert len(mixing.encoder()._forward_pre_hooks) == 0
+    assert len(mixer_model.encoder()._forward_pre_hooks) == 0
 
 
 class Painter(torch.nn.Module):
@@ -957,7 +957,7 @@ def test_the_mixes_paint_with_a_brush_as_the_methods_do(brush: int):
         assert torch.allclose(made, adain.stylize(content, styles, alpha=0.7, brush=brush, **how), atol=1e-3)
         made = WCTMix(content, styles).paint({4: 0.6, 2: 0.6}, weights, where, brush)
         assert torch.allclose(made, wct.stylize(content, styles, alpha=0.6, levels=(4, 2), brush=brush, **how), atol=2e-3)
-    net = mixing.network("night_orchard")
+    net = mixer_model.network("night_orchard")
     assert torch.equal(FastMix(content).paint("night_orchard", 0.5, brush=brush), net.stylize(content, strength=0.5, brush=brush))
 
 
