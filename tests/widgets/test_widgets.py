@@ -30,7 +30,7 @@ import nst
 from nst import adain, assets, transformer_net, wct, widgets
 from nst.decoders import Decoder
 from nst.gatys import GatysConfig
-from nst.widgets import parts
+from nst.widgets import mixer_model, parts
 from nst.widgets.curves import POINTS, bar, curves
 from nst.widgets.explorer_model import LAYERS, Layers, heat, receptive_field, tiles
 from nst.widgets.mixer_model import AdaINMix, FastMix, WCTMix, corner_weights
