@@ -1,6 +1,7 @@
 """Run the lessons from top to bottom, as a reader would, and lay their pictures out on one page.
 
-    python notebooks/run.py               every lesson; executed copies, web pages and index.html in build/
+    python notebooks/run.py               every lesson; executed copies, web pages and index.html in build/, and the cells that
+                                          take longest in seconds.md
     python notebooks/run.py 00 05         some of them, by the start of their names
     python notebooks/run.py --in-place    write the outputs back into the lessons and the solutions, too
 
@@ -102,11 +103,18 @@ def execute(path: Path, name: str) -> tuple[NotebookNode, dict]:
     notebook = nbformat.read(path, as_version=4)
     watch = Watch(name, sum(cell.cell_type == "code" and bool(cell.source.strip()) for cell in notebook.cells))
 
-    def count(**_: object) -> None:
+    spent: dict[str, float] = {}  # seconds of each code cell, by its id
+
+    def count(cell: NotebookNode, **_: object) -> None:
         watch.cell += 1
+        spent[cell.id] = time.perf_counter()
+
+    def note(cell: NotebookNode, **_: object) -> None:
+        spent[cell.id] = round(time.perf_counter() - spent[cell.id], 1)
 
     client = NotebookClient(
         notebook, resources={"metadata": {"path": str(path.parent)}}, kernel_manager_class=ThisPython, on_cell_execute=count,
+        on_cell_executed=note,
         timeout=CELL_TIMEOUT, record_timing=False, extra_arguments=["--log-level=ERROR"], coalesce_streams=True,
     )  # fmt: skip
     # Without a browser nobody shows widgets. nbclient would stand in for one and, once in about fifty runs, wait for ever; without
@@ -125,7 +133,7 @@ def execute(path: Path, name: str) -> tuple[NotebookNode, dict]:
     normalise(notebook)
     return notebook, {
         "title": title(notebook), "seconds": round(seconds, 1), "peak_mib": round(watch.peak), "cells": watch.cell,
-        "profile": os.environ["NST_PROFILE"],
+        "profile": os.environ["NST_PROFILE"], "of_cells": spent,
     }  # fmt: skip
 
 
@@ -269,6 +277,19 @@ def figure(picture: bytes, file: Path, link: str, caption: str, text: str) -> st
     return f'<figure style="--aspect: {width / height:.3f}"><a href="{link}">{image}</a>{words}</figure>\n'
 
 
+def slow_cells(build: Path, results: dict[str, dict], least: float = 3.0) -> str:
+    """seconds.md: the code cells of the lessons in `build` that took longest, as a table in Markdown."""
+    lines = ["| lesson | below the heading | core | seconds |", "|---|---|---|---|"]
+    for name in sorted(results):
+        heading = ""
+        for cell in nbformat.read(build / f"{name}.ipynb", as_version=4).cells:
+            heading = next(reversed([*headings([cell])]), heading)
+            if (seconds := results[name].get("of_cells", {}).get(cell.id, 0)) >= least:
+                core = "yes" if "core" in cell.metadata.get("tags", []) else ""
+                lines.append(f"| {name[:2]} | {heading} | {core} | {seconds:.0f} |")
+    return "\n".join(lines) + "\n"
+
+
 def chosen(folder: Path, starts: list[str], in_place: bool) -> list[Path]:
     """The lessons, and with --in-place playground and solutions: all, or those whose names begin with one of `starts`."""
     others = [*folder.glob("playground.ipynb"), *sorted(folder.glob("solutions/*.ipynb"))]
@@ -327,6 +348,7 @@ def main(arguments: list[str] | None = None) -> int:
         write(record, json.dumps(results, indent=1) + "\n")
         late |= over_budget(name, results[name])
     write(options.build / "index.html", contact_sheet(options.build, results))
+    write(options.build / "seconds.md", slow_cells(options.build, results))
     print(f"\nAll pictures: {shown(options.build / 'index.html')}\nTo read and change the lessons: make lab")
     return int(late)
 

@@ -1,5 +1,5 @@
-"""What becomes of the photograph's colours: the two ways of Gatys et al. 2017, "Controlling Perceptual Factors in Neural Style
-Transfer" (arXiv 1611.07865, section 5).
+"""What becomes of the photograph's colours, in two ways: the painting gives its luminance only, or the style picture is recoloured
+first (the idea of Gatys et al. 2017, "Controlling Perceptual Factors in Neural Style Transfer", arXiv 1611.07865, section 5).
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ def keep_color(painted: Tensor, content: Tensor) -> Tensor:
 
 
 def coral(style: Tensor, content: Tensor) -> Tensor:
-    """The style picture in the content's colours: its pixels get the content's mean and covariance (section 5.2).
+    """The style picture in the content's colours: its pixels get the content's mean and covariance.
 
-    This is WCT on pixels: three channels, whitened and coloured. style (1, 3, H', W'), content (B, 3, H, W) -> (B, 3, H', W'), in
-    [0, 1]; the clipping may take a little of the match away.
+    CORAL (Sun, Feng & Saenko 2016, "Return of Frustratingly Easy Domain Adaptation", arXiv 1511.05547) on pixels; the same as WCT
+    there: three channels, whitened and coloured. style (1, 3, H', W'), content (B, 3, H, W) -> (B, 3, H', W'), in [0, 1]; the
+    clipping may take a little of the match away.
     Differs from public codes: they leave the division by the number of pixels out, which is wrong by sqrt(N_style / N_content) as
     soon as the two differ in size. A colour direction in which the style varies by no more than an 8-bit step stays empty: a grey
     print has nothing there to be made coloured but noise.

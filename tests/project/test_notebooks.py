@@ -156,6 +156,21 @@ def test_run_executes_a_copy_and_lays_out_the_pictures(course: Path, run: Module
     assert entry["cells"] == 4 and entry["seconds"] > 0 and entry["peak_mib"] > 0 and entry["profile"] == "quick"
 
 
+def test_run_writes_down_which_cells_take_long(course: Path, run: ModuleType):
+    lesson = small_lesson()
+    lesson.cells[4].source = "import time\ntime.sleep(0.7)"
+    lesson.cells[4].metadata.tags = ["core"]
+    nbformat.write(lesson, course / "00_small.ipynb")
+    assert run.main(["--folder", str(course), "--build", "built"]) == 0
+    results = json.loads(Path("built/run.json").read_text(encoding="utf-8"))
+    spent = results["00_small"]["of_cells"]
+    code = [cell.id for cell in lesson.cells if cell.cell_type == "code" and cell.source.strip()]
+    assert list(spent) == code and 0.7 <= spent[lesson.cells[4].id] < 30
+    rows = run.slow_cells(Path("built"), results, least=spent[lesson.cells[4].id]).splitlines()
+    assert rows[2] == f"| 00 | Red & green | yes | {spent[lesson.cells[4].id]:.0f} |"
+    assert Path("built/seconds.md").read_text(encoding="utf-8").startswith("| lesson |")
+
+
 def test_pictures_keep_the_text_that_stands_for_them(tmp_path: Path, run: ModuleType):
     """What nst.show and nst.figures.diagrams put out, on the page of the lesson and on the sheet of all pictures."""
     drawing = diagrams.johnson_use()
