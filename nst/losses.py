@@ -87,13 +87,14 @@ def correlations(gram: Tensor) -> Tensor:
     return gram / scale[..., :, None] / scale[..., None, :]
 
 
-def content_loss(features: Tensor, target: Tensor, form: str = "relative") -> Tensor:
+def content_loss(features: Tensor, target: Tensor, form: str = "relative", variance: Tensor | None = None) -> Tensor:
     """Distance of two feature maps (B, C, H, W), averaged over the batch.
 
     form: "relative" = mean (F - P)^2 / var P: 0 where equal, about 1 for a target's own mean, whatever the scale of the network;
     "batch" = the same with P's variance over the whole batch, for training: a crop of clear sky, whose own variance is next to
     nothing, would else outweigh all the others; "mean" = mean (F - P)^2, the PyTorch tutorial's; "half_sum" = 1/2 sum (F - P)^2,
     the paper's (1508.06576, eq. 1).
+    variance: P's, for "batch", where it is known over more pictures than these.
     """
     _check_form(form, CONTENT_FORMS, features, target)
     features, target = (x.float() if x.dtype == torch.float16 else x for x in (features, target))  # their squares go beyond it
@@ -101,7 +102,7 @@ def content_loss(features: Tensor, target: Tensor, form: str = "relative") -> Te
     if form == "half_sum":
         return squares.flatten(1).sum(1).mean() / 2
     if form == "batch":
-        return squares.mean() / _divisor(target.var(correction=0))
+        return squares.mean() / _divisor(target.var(correction=0) if variance is None else variance)
     per_picture = squares.flatten(1).mean(1)  # (B,)
     if form == "relative":
         per_picture = per_picture / _divisor(target.flatten(1).var(1, correction=0))
@@ -197,16 +198,18 @@ def _check_form(form: str, forms: Sequence[str], given: Tensor, target: Tensor) 
 
 
 def content_and_style(config, found: dict[str, Tensor], content: dict[str, Tensor], grams: dict[str, Tensor],
-                      masks: dict[str, Tensor] | None = None) -> dict[str, Tensor]:  # fmt: skip
+                      masks: dict[str, Tensor] | None = None,
+                      variances: dict[str, Tensor] | None = None) -> dict[str, Tensor]:  # fmt: skip
     """{"content", "style"}: both losses over the layers of a recipe (`GatysConfig`, `PerceptualConfig`), weighted.
 
     found: a picture's features; content: the content's; grams: the style's Gram matrices, each {layer: tensor}.
     masks: {style layer: `region_weights`} of S styles, each asked for within its mask only; then grams are (S, C, C).
+    variances: {content layer: its variance}, see `content_loss`.
     """
     weights = config.style_layer_weights or (1.0,) * len(config.style_layers)
     regions = {k: found[k] * masks[k] if masks else found[k] for k in config.style_layers}  # (S, C, h, w) with masks
     made = {k: gram_matrix(f, config.gram_divide_by) for k, f in regions.items()}
-    contents = (content_loss(found[k], content[k], config.content_form) for k in config.content_layers)
+    contents = (content_loss(found[k], content[k], config.content_form, (variances or {}).get(k)) for k in config.content_layers)
     styles = (w * style_loss(made[k], grams[k], config.style_form) for k, w in zip(config.style_layers, weights, strict=True))
     return {"content": config.content_weight * sum(contents), "style": config.style_weight * sum(styles)}
 

@@ -30,6 +30,7 @@ from nst.support.arguments import check_choice, check_number, check_whole, missi
 from nst.support.runtime import device, progress, random_state_kept
 from nst.training.checkpoints import Checkpoints, latest, only_run, recorded
 from nst.training.datasets import Batch
+from nst.training.together import alone
 
 try:
     from accelerate import Accelerator
@@ -130,7 +131,8 @@ def train(model: nn.Module, encoder: nn.Module, loss: Loss, data: Data, config: 
                 if checkpoints and (leaving or len(trace) % config.save_every == 0 or len(trace) == config.steps):
                     checkpoints.save(trace)
                 if callback and accelerator.is_main_process:
-                    callback(len(trace), shown, model)
+                    with alone():
+                        callback(len(trace), shown, model)
                     model.train()
                 if leaving:
                     break  # and the signal takes effect
@@ -279,7 +281,8 @@ def _trial(model: nn.Module, encoder: nn.Module, loss: Loss, batch: Batch, size:
     """Loss and gradient of a part of a batch: is there memory for so many pictures?"""
     model.zero_grad()
     part = batch._replace(content=batch.content[:size], style=None if batch.style is None else batch.style[:size])
-    sum(loss(model, encoder, part, step).values()).backward()
+    with alone():  # memory may have run out in this process only
+        sum(loss(model, encoder, part, step).values()).backward()
 
 
 def _precision(wanted: str) -> str:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from nst import losses
 from nst.images import check_picture, resize
 from nst.support.arguments import check_choice, check_number, check_whole
+from nst.training import together
 
 if TYPE_CHECKING:  # torchvision, which crops pictures, takes a second to import
     from nst.training.datasets import Batch
@@ -115,18 +116,20 @@ class PerceptualLoss:
         with torch.no_grad():
             content = encoder(batch.content, config.content_layers)
         warm = min(1.0, (step + 1) / config.style_warmup) if config.style_warmup else 1.0
-        return self.parts(net(batch.content), content, encoder, warm, step)
+        of_all = {k: together.variance(f) for k, f in content.items()} if config.content_form == "batch" else None
+        return self.parts(net(batch.content), content, encoder, warm, step, of_all)
 
     def parts(self, output: Tensor, content: dict[str, Tensor], encoder: nn.Module, warm: float = 1.0,
-              step: int = 0) -> dict[str, Tensor]:  # fmt: skip
+              step: int = 0, variances: dict[str, Tensor] | None = None) -> dict[str, Tensor]:  # fmt: skip
         """{"content", "style"[, "match"][, "tv"][, "range"]}, weighted, for pictures (B, 3, H, W).
 
-        content: {content layer: features} of the photographs; step: another one looks at other places.
+        content: {content layer: features} of the photographs, and variances theirs, where processes have more of them than these;
+        step: another one looks at other places.
         """
         config = self.config
         found = encoder(output, {*config.content_layers, *config.style_layers, *self.matched})
         self.grams = {k: gram.to(output.device) for k, gram in self.grams.items()}  # each process may have a device of its own
-        parts = losses.content_and_style(config, found, content, self.grams)
+        parts = losses.content_and_style(config, found, content, self.grams, variances=variances)
         parts["style"] = warm * parts["style"]
         if self.matched:
             parts["match"] = warm * losses.match(config, found, {k: [self._match(found[k], k, step)] for k in self.matched})

@@ -707,6 +707,39 @@ def test_two_processes_are_one_with_twice_the_batch(tmp_path: Path, machines: in
     assert found["two0"]["trace"][0]["grey"] == pytest.approx(found["one0"]["trace"][0]["grey"], rel=1e-5)
 
 
+SHARED = """
+    import sys
+    sys.path.insert(0, {tests!r})
+    from training.test_loop import *
+    model, encoder, gradients = net(), nst.VGG19.load("lite"), {{}}
+    torch.optim.Adam.step, step = (lambda self, *a, **k: (note(), step(self, *a, **k))[1]), torch.optim.Adam.step
+    def note():
+        gradients.update({{n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}})
+    def contrasts(step, positions):
+        batch = Noise()(step, positions)
+        amounts = torch.tensor([0.1 + 0.3 * p for p in positions]).view(-1, 1, 1, 1)
+        return batch._replace(content=torch.nn.functional.interpolate(amounts * batch.content, scale_factor=3))
+    def asks_alone(step, parts, model):  # on the first process: the others do not answer
+        seen.append(float(loss(model, encoder, contrasts(step, range(2)), step)["content"]))
+    loss, seen = PerceptualLoss(PerceptualConfig.default(style_warmup=0), encoder, nst.assets.picture("cut_paper", 64)), []
+    trace = train(model, encoder, loss, contrasts, small(steps=1, batch_size=int(sys.argv[2]), clip=1e9), callback=asks_alone)
+    torch.save({{"gradients": gradients, "trace": trace, "seen": seen}}, sys.argv[1] + os.environ.get("RANK", "0") + ".pt")
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_scale_of_the_content_loss(tmp_path: Path):
+    """It is the variance over all pictures of the step: 2 x 2 pictures of four contrasts are learned from as 1 x 4 are."""
+    file = tmp_path / "program.py"
+    file.write_text(textwrap.dedent(SHARED.format(tests=str(Path(__file__).parents[1]))))
+    subprocess.run([sys.executable, file, tmp_path / "one", "4"], check=True, timeout=300)
+    torchrun([file, tmp_path / "two", "2"])
+    one, two = (torch.load(tmp_path / f"{name}0.pt", weights_only=True) for name in ("one", "two"))
+    assert two["trace"][0] == pytest.approx(one["trace"][0], rel=1e-4) and len(two["seen"]) == 1
+    whole, halves = (torch.cat([g.flatten() for g in found["gradients"].values()]) for found in (one, two))
+    assert (halves - whole).norm() < 1e-3 * whole.norm()
+
+
 RESUMED = """
     import sys
     sys.path.insert(0, {tests!r})
