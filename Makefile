@@ -11,9 +11,17 @@ BIN := $(VENV)/bin
 NST_PROFILE ?= quick
 export NST_PROFILE
 
+# Threads that wait sleep soon (nst/support/waiting.py): lessons import torch first, and then it is too late to ask.
+ifeq ($(OMP_WAIT_POLICY),)
+GOMP_SPINCOUNT ?= 1000
+export GOMP_SPINCOUNT
+endif
+
 # The tests run file by file in so many processes, of one thread each: two cores are busy all the time, and no more is asked of them.
+# Lessons are executed in the smoke profile there, in seconds; `make run` executes them as a reader does.
 WORKERS ?= 2
 THREADS ?= 1
+TEST_PROFILE ?= smoke
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,7 +30,7 @@ run: $(VENV)/.installed  ## execute every lesson into build/ and lay the picture
 	$(BIN)/python notebooks/run.py
 
 test: lint  ## ruff, the unit tests, then every notebook cell by cell (nbval)
-	OMP_NUM_THREADS=$(THREADS) $(BIN)/python -m pytest tests notebooks --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
+	NST_PROFILE=$(TEST_PROFILE) OMP_NUM_THREADS=$(THREADS) $(BIN)/python -m pytest tests notebooks --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
 		--durations=15 -n $(WORKERS) --dist loadfile
 
 lab: $(VENV)/.installed  ## open the first lesson in JupyterLab

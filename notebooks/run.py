@@ -35,6 +35,8 @@ from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 from PIL import Image
 
+from nst.support.waiting import rest_soon
+
 # Seconds on two CPU cores in the quick profile, imports and the start of the kernel included.
 BUDGETS = {"00": 30, "01": 75, "02": 75, "03": 75, "04": 45, "05": 150, "06": 90, "07": 90, "08": 120, "09": 120, "10": 120}
 FIRST = "00"  # the promise to a newcomer: over its budget, the run fails; the other lessons only warn
@@ -334,6 +336,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     os.environ["NST_PROGRESS"] = "0"  # the kernels inherit it: no progress bars among the outputs
     os.environ.setdefault("NST_PROFILE", "quick")
+    rest_soon()  # lessons import torch first: their kernels inherit this, too
 
     record = options.build / "run.json"
     results = earlier(record) if options.lessons else {}

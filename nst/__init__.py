@@ -6,6 +6,9 @@ Nothing heavy is imported before it is used: `import nst` is instant, `nst.VGG19
 
 import lazy_loader
 
+from nst.support.waiting import rest_soon
+
 __version__ = "0.1.0"
+rest_soon()
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 from nst import __version__, assets
+from nst.support.waiting import policy
 
 DISTRIBUTION = "neural-style-course"
 
@@ -20,7 +21,8 @@ def information() -> dict[str, dict[str, str]]:
 
     from nst.support.runtime import device, profile
 
-    here = {"device": str(device()), "threads": str(torch.get_num_threads()), "run profile": profile().name}
+    threads = f"{torch.get_num_threads()}; waiting: {policy()}"
+    here = {"device": str(device()), "threads": threads, "run profile": profile().name}
     return {
         "versions": {"nst": __version__, "python": platform.python_version(), "system": platform.platform(), **_direct_versions()},
         "here": {**here, "data": str(assets.data_folder())},
