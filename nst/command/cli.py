@@ -441,7 +441,9 @@ def video(
     if facts["resumed"]:
         print(f"{facts['resumed']} of the frames were there already, in {pieces}")
     if facts["damaged"]:
-        print(f"{facts['damaged']} damaged packets were passed over: the film lacks what was in them")
+        print(f"{facts['damaged']} damaged packets: the film lacks what was in them")
+    if facts["missing"]:
+        print(f"the film says that it lasts {facts['missing']:.2f} s longer: its last pictures are not in the file")
     if "flicker_with" in facts:  # of two frames or more
         print("flicker, in 8-bit steps from frame to frame where the film stays the same: "
               f"{facts['flicker_without']:.2f} without smoothing, {facts['flicker_with']:.2f} with; "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +18,7 @@ CODECS = {".webm": ("libvpx-vp9", "libvpx"), "": ("libx264", "libopenh264", "mpe
 SOUNDS = {".webm": ("libopus", "libvorbis"), "": ("aac", "libmp3lame")}  # for sound that the target cannot hold as it is
 OPTIONS = {"libx264": {"crf": "18", "preset": "fast"}, "libvpx-vp9": {"crf": "24", "deadline": "good", "cpu-used": "5"},
            "libvpx": {"crf": "8", "deadline": "good", "cpu-used": "5"}}  # fmt: skip
+CLEAR = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # decoders that give the transparency, too
 KNOWN = ".mp4, .mkv, .mov, .webm and .gif"  # what is written, for errors: ffmpeg knows more
 PIECE = 50  # frames from one that stands by itself to the next
 BT709, BT601, LIMITED = 1, 6, 1  # of ffmpeg's numbers: colour matrices, and a range of 16 to 235
@@ -26,12 +27,17 @@ COVER = 0x400  # a stream's disposition: one picture for a record
 LARGEST = 512  # shorter side in pixels that nobody has to ask for
 
 
+def place(path: str | os.PathLike) -> str:
+    """A path that ffmpeg takes for one: of "12:30.mp4" it would ask for the protocol "12"."""
+    return os.path.abspath(path)
+
+
 def opened(source: Path):
     """The film by PyAV, to be closed by whoever asked. ValueError: not a film, one without pictures, or of an unknown codec."""
     import av
 
     try:
-        reader = av.open(str(source))
+        reader = av.open(place(source))
     except (av.FFmpegError, ValueError) as error:
         raise ValueError(f"{source}: cannot be read as a film ({error})") from error
     if not films(reader):
@@ -47,6 +53,16 @@ def films(reader) -> list:
     """Its streams of pictures but for the cover of a record."""
     said = ((stream, getattr(stream, "disposition", 0)) for stream in reader.streams.video)
     return [stream for stream, what in said if not getattr(what, "value", what) & COVER]  # an enumeration's, or a number
+
+
+def decoder(film) -> Callable[[object], list]:
+    """What makes frames of its packets, with their transparency: ffmpeg's own decoders of VP8 and VP9 leave that out."""
+    import av
+
+    name = CLEAR.get(film.codec_context.name)
+    if film.metadata.get("alpha_mode") == "1" and name in av.codecs_available:
+        return av.CodecContext.create(name, "r").decode
+    return film.codec_context.decode
 
 
 @dataclass(frozen=True)
@@ -109,8 +125,10 @@ def frame_of(picture: Tensor, matrix: int, time: int):
 def frames(path: str | os.PathLike) -> Iterator[Tensor]:
     """The frames of a film, (1, 3, H, W) in [0, 1] each."""
     with opened(Path(path)) as reader:
-        for frame in reader.decode(films(reader)[0]):
-            yield pixels(frame)
+        film = films(reader)[0]
+        decode = decoder(film)
+        for packet in reader.demux(film):
+            yield from map(pixels, decode(packet))
 
 
 # --- what the target can hold -----------------------------------------------------------------------------------------------------
@@ -147,7 +165,7 @@ def _holds(suffix: str, source: Path, index: int | None, codec: str) -> bool:
     """Does a film of this suffix take its codec, and the first packets of a stream of sound?"""
     import av
 
-    with tempfile.TemporaryDirectory() as folder, av.open(str(source)) as reader:
+    with tempfile.TemporaryDirectory() as folder, av.open(place(source)) as reader:
         try:
             with av.open(os.path.join(folder, f"trial{suffix}"), "w") as writer:
                 video = video_stream(writer, suffix, 64, 64, Fraction(25), (BT709, BT709, BT709))

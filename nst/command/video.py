@@ -9,9 +9,8 @@ from __future__ import annotations
 import contextlib
 import heapq
 import os
-import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,7 +18,7 @@ import numpy as np
 from torch import Tensor
 
 from nst.command.flicker import Smoother
-from nst.command.streams import PIECE, Look, Track, films, frame_of, opened, sounds_for, video_stream
+from nst.command.streams import PIECE, Look, Track, decoder, films, frame_of, opened, place, sounds_for, video_stream
 from nst.support import interrupts, weights
 from nst.support.arguments import check_whole
 from nst.support.files import written_whole
@@ -39,8 +38,9 @@ def stylize(source: str | os.PathLike, target: str | os.PathLike, paint: Callabl
     folder:   keeps what is painted until the film is whole: the same call goes on from there after it was cut off. None: nothing is
               kept. Ctrl-C and SIGTERM let the frame end first.
     identity: JSON values by name: what `paint` does. A film goes on under the same only.
-    Returns {"frames", "seconds", "sound" (streams kept), "damaged" (packets passed over), "resumed" (frames that were there)} and,
-    of two frames or more, {"flicker_film", "flicker_without", "flicker_with"}.
+    Returns {"frames", "seconds", "sound" (streams kept), "damaged" (packets passed over, or decoded in part), "missing" (seconds
+    by which its pictures end before the film says that they do), "resumed" (frames that were there)} and, of two frames or more,
+    {"flicker_film", "flicker_without", "flicker_with"}.
     The file is written whole or not at all. ImportError: PyAV is missing. ValueError: not a film, or a target that cannot hold it,
     before anything is painted; a folder with another film's pieces.
     """
@@ -64,19 +64,20 @@ def stylize(source: str | os.PathLike, target: str | os.PathLike, paint: Callabl
                 there, asked = Path(folder), stack.enter_context(interrupts.held())
             same = {"source": weights.sha256(source), "size": size, "smoothing": smoothing, **(identity or {})} if folder else None
             pieces = _Pieces(there, ".mkv" if target.suffix.lower() == ".gif" else target.suffix, same, smoother)
+            stack.callback(pieces.tidy)
             resumed = len(pieces.times)
             if not _paint_frames(source, reader, pieces, paint, size, progress, asked):
                 return {}  # the signal takes effect when `asked` is left
+            missing = _missing(reader, pieces)
             with written_whole(target) as aside:
                 (_join_gif if target.suffix.lower() == ".gif" else _join)(pieces, reader, sounds, aside)
-            if folder is not None:
-                shutil.rmtree(there)
+            pieces.remove()
     except av.FFmpegError as error:
         raise ValueError(f"{source}: cannot be read as a film, or not be written as {target.suffix} ({error})") from error
     times = pieces.times
-    seconds = float((times[-1] - times[0] + pieces.step) * pieces.time_base)
-    return {"frames": len(times), "seconds": round(seconds, 3), "sound": len(sounds), "damaged": pieces.damaged, "resumed": resumed,
-            **smoother.figures()}  # fmt: skip
+    seconds = float((pieces.end - times[0]) * pieces.time_base)
+    return {"frames": len(times), "seconds": round(seconds, 3), "sound": len(sounds), "damaged": pieces.damaged, "missing": missing,
+            "resumed": resumed, **smoother.figures()}  # fmt: skip
 
 
 # --- frames -----------------------------------------------------------------------------------------------------------------------
@@ -85,12 +86,14 @@ def stylize(source: str | os.PathLike, target: str | os.PathLike, paint: Callabl
 class _Pieces:
     """What is painted so far, in a folder: films of some frames each, and a state that says how far they go.
 
-    times: of the frames, in `time_base`.   step: from a frame to the next, as the film says.   damaged: packets passed over.
+    times: of the frames, in `time_base`.   step: from a frame to the next, as the film says.   last: how long the last frame stays.
+    damaged: packets passed over, or decoded in part.
     """
 
     def __init__(self, folder: Path, suffix: str, identity: dict | None, smoother: Smoother):
         self.folder, self.suffix, self.identity, self.smoother = folder, suffix, identity, smoother
         self.count, self.times, self.damaged, self.time_base, self.step = 0, [], 0, Fraction(1, 25), 1
+        self.last = self.step
         if not (folder / STATE).is_file():
             folder.mkdir(exist_ok=True)
             return
@@ -101,6 +104,11 @@ class _Pieces:
         self.count, self.times = facts["pieces"], facts["times"]
         smoother.last = tuple(tensors[name] for name in ("frame", "painted", "out"))
         smoother.changes = [tuple(change) for change in facts["changes"]]
+
+    @property
+    def end(self) -> int:
+        """When the last frame ends, in `time_base`."""
+        return self.times[-1] + self.last
 
     def file(self, k: int) -> Path:
         return self.folder / f"piece_{k:05d}{self.suffix}"
@@ -113,6 +121,18 @@ class _Pieces:
         facts = {"identity": self.identity, "pieces": self.count, "times": self.times, "changes": self.smoother.changes}
         tensors = {k: x.clone() for k, x in zip(("frame", "painted", "out"), self.smoother.last, strict=True)}  # they may be one
         weights.write(self.folder / STATE, "film", tensors, facts)
+
+    def remove(self) -> None:
+        """They are needed no more. What else lies in the folder stays, and then the folder does."""
+        for file in (self.folder / STATE, *self.folder.glob("piece_*")):
+            file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()
+
+    def tidy(self) -> None:
+        """A folder that nobody can go on from is no use."""
+        if not (self.folder / STATE).is_file():
+            self.remove()
 
 
 def _paint_frames(source: Path, reader, pieces: _Pieces, paint: Callable, size: int | None, progress: Callable | None,
@@ -133,7 +153,7 @@ def _paint_frames(source: Path, reader, pieces: _Pieces, paint: Callable, size: 
                 continue
             if writer is None:
                 piece = pieces.file(pieces.count)
-                writer = stack.enter_context(av.open(str(piece), "w"))
+                writer = stack.enter_context(av.open(place(piece), "w"))
                 video = video_stream(writer, pieces.suffix.lower(), *look.sides, rate, look.colours)
                 first = k
             picture = look.picture(frame)
@@ -158,32 +178,49 @@ def _paint_frames(source: Path, reader, pieces: _Pieces, paint: Callable, size: 
     return True
 
 
+def _missing(reader, pieces: _Pieces) -> float:
+    """Seconds by which its pictures end before the film says that they do, as where a copy was cut short."""
+    film = films(reader)[0]
+    if film.duration is not None:
+        promised, slack = (film.start_time or 0) + film.duration, pieces.step / 2
+    elif reader.duration is not None:  # of all that is in it: sound may be a little longer
+        promised = Fraction((reader.start_time or 0) + reader.duration, 10**6) / pieces.time_base
+        slack = max(pieces.step / 2, Fraction(1, 10) / pieces.time_base)
+    else:
+        return 0.0
+    if reader.format.name == "avi":  # which has frames where others have times
+        promised = max(promised, pieces.times[0] + film.frames * pieces.step)
+    short = promised - pieces.end
+    return round(float(short * pieces.time_base), 3) if short > slack else 0.0
+
+
 def _close(writer, video) -> None:
     writer.mux(video.encode())  # what the encoder still holds
     writer.close()
 
 
 def _decoded(reader, film, pieces: _Pieces) -> Iterator[tuple[object, int]]:
-    """(frame, time in the film's units) in a rising order; damaged packets are passed over and counted."""
+    """(frame, time in the film's units) in a rising order; damaged packets are counted, and passed over."""
     import av
 
-    last, shift, packets = None, 0, iter(reader.demux(film))
+    last, shift, packets, decode = None, 0, iter(reader.demux(film)), decoder(film)
     while True:
         try:
             packet = next(packets, None)
             if packet is None:
                 return
-            found = packet.decode()
+            found = decode(packet)
         except av.FFmpegError:  # of the packet; or of the file, whose packets have then come to an end
             pieces.damaged += 1
             continue
+        pieces.damaged += packet.is_corrupt  # cut: a part of it can be seen
         for frame in found:
             time = frame.pts + shift if frame.pts is not None else (0 if last is None else last + pieces.step)
             if last is not None and time <= last:
                 back = (last - time) * pieces.time_base > 1  # seconds: the clock begins anew, as where films were put together
                 shift += last + pieces.step - time if back else 0
                 time = last + (pieces.step if back else 1)
-            last = time
+            last, pieces.last = time, max(pieces.step, frame.duration or 0)
             yield frame, time
 
 
@@ -193,30 +230,33 @@ def _decoded(reader, film, pieces: _Pieces) -> Iterator[tuple[object, int]]:
 def _join(pieces: _Pieces, reader, sounds: dict[int, str], aside: Path) -> None:
     import av
 
-    with av.open(str(aside), "w") as writer, av.open(str(pieces.file(0))) as first:
+    with av.open(place(aside), "w") as writer, av.open(place(pieces.file(0))) as first:
         film = writer.add_stream_from_template(first.streams.video[0], opaque=True)
+        film.time_base = pieces.time_base
         with contextlib.ExitStack() as stack:
             tracks = []
             for index, codec in sounds.items():  # each read on its own, so that all can be put in order
-                again = stack.enter_context(av.open(str(reader.name)))
+                again = stack.enter_context(av.open(reader.name))
                 tracks.append(Track(again.streams[index], writer, codec).packets(again))
+            writer.start_encoding()  # from here on the target's own units hold
             for _, packet in heapq.merge(_timed(pieces, film), *tracks, key=lambda pair: pair[0]):
                 writer.mux(packet)
 
 
 def _timed(pieces: _Pieces, film) -> Iterator[tuple[float, object]]:
-    """(seconds, packet) of all pieces, with the film's own times."""
+    """(seconds, packet) of all pieces, with the film's own times, as well as the target counts them: .mkv milliseconds, for one."""
     import av
 
-    times = iter(zip(pieces.times, [*pieces.times[1:], pieces.times[-1] + pieces.step], strict=True))
+    at = _rising((*pieces.times, pieces.end), pieces.time_base / film.time_base)
+    times = zip(at, at[1:])
     for k in range(pieces.count):
-        with av.open(str(pieces.file(k))) as piece:
+        with av.open(place(pieces.file(k))) as piece:
             for packet in piece.demux(piece.streams.video[0]):
                 if packet.size:
                     time, following = next(times)
-                    packet.stream, packet.time_base = film, pieces.time_base
+                    packet.stream, packet.time_base = film, film.time_base
                     packet.pts, packet.dts, packet.duration = time, time, following - time
-                    yield float(time * pieces.time_base), packet
+                    yield float(time * film.time_base), packet
 
 
 def _join_gif(pieces: _Pieces, reader, sounds: dict[int, str], aside: Path) -> None:
@@ -224,9 +264,10 @@ def _join_gif(pieces: _Pieces, reader, sounds: dict[int, str], aside: Path) -> N
     import av
     from PIL import Image
 
-    with av.open(str(aside), "w", format="gif") as writer:
-        film, last = None, -1
-        for time, frame in zip(pieces.times, _all_frames(pieces), strict=True):
+    at = _rising((time - pieces.times[0] for time in (*pieces.times, pieces.end)), pieces.time_base * 100)
+    with av.open(place(aside), "w", format="gif") as writer:
+        film = None
+        for time, following, frame in zip(at, at[1:], _all_frames(pieces)):
             if film is None:
                 film = writer.add_stream("gif", rate=100)
                 film.height, film.width, film.pix_fmt = frame.height, frame.width, "pal8"
@@ -235,15 +276,24 @@ def _join_gif(pieces: _Pieces, reader, sounds: dict[int, str], aside: Path) -> N
             colours[:, 0], table = 255, np.array(few.getpalette(), np.uint8).reshape(-1, 3)  # ARGB
             colours[: len(table), 1:] = table
             painted = av.VideoFrame.from_ndarray((np.asarray(few), colours), format="pal8")
-            last = max(last + 1, round((time - pieces.times[0]) * pieces.time_base * 100))
-            painted.pts, painted.time_base = last, Fraction(1, 100)
-            writer.mux(film.encode(painted))
+            painted.pts, painted.time_base = time, Fraction(1, 100)
+            for packet in film.encode(painted):  # at once: there is nothing to wait for
+                packet.duration = following - time  # of the last frame, too
+                writer.mux(packet)
         writer.mux(film.encode())
+
+
+def _rising(times: Iterable[int], unit: Fraction) -> list[int]:
+    """Times in another unit: whole numbers, each above the one before."""
+    made: list[int] = []
+    for time in times:
+        made.append(max(round(time * unit), made[-1] + 1) if made else round(time * unit))
+    return made
 
 
 def _all_frames(pieces: _Pieces) -> Iterator:
     import av
 
     for k in range(pieces.count):
-        with av.open(str(pieces.file(k))) as piece:
+        with av.open(place(pieces.file(k))) as piece:
             yield from piece.decode(video=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from fractions import Fraction
 from pathlib import Path
@@ -522,3 +523,102 @@ def test_a_phones_film_is_turned_upright(turn: int, corner: tuple[int, int]):
     assert torch.equal(upright[0, 0], torch.from_numpy(wanted[..., 0].astype(np.float32) / 255))
     down, right = (-1 if far else 0 for far in (corner if turn in (0, 180) else corner[::-1]))
     assert float(upright[0, 0, down, right]) == 1 and tuple(upright.shape[-2:]) == ((6, 8) if turn % 180 == 0 else (8, 6))
+
+
+# --- what stress found ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".gif"])
+def test_a_name_is_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str):
+    """Of "12:30.mp4", ffmpeg would ask for the protocol 12."""
+    monkeypatch.chdir(tmp_path)
+    made(Path("a.mp4"), sound="aac")
+    Path("a.mp4").rename("12:30.mp4")
+    assert video.stylize("12:30.mp4", f"13:00{suffix}", same, folder="13:00.pieces")["frames"] == 6
+    assert len(list(streams.frames(f"13:00{suffix}"))) == 6
+    assert {file.name for file in tmp_path.iterdir()} == {"12:30.mp4", f"13:00{suffix}"}
+
+
+@pytest.mark.parametrize(("codec", "matrix"), [("libvpx", 2), ("libvpx-vp9", 6)])
+def test_a_transparent_webm_lies_on_white(tmp_path: Path, codec: str, matrix: int):
+    """ffmpeg's own decoders would show what is hidden."""
+    if codec == "libvpx" and "yuva420p" not in {form.name for form in av.Codec(codec, "w").video_formats}:
+        pytest.skip("this libvpx writes no transparency")
+    with av.open(str(tmp_path / "a.webm"), "w") as film:
+        pictures = film.add_stream(codec, rate=10)
+        (pictures.height, pictures.width), pictures.pix_fmt = (48, 64), "yuva420p"
+        pictures.options = {"auto-alt-ref": "0"}
+        for k in range(3):
+            picture = np.full((48, 64, 4), (200, 60, 30, 255), np.uint8)
+            picture[:24, :, 3] = 0
+            frame = av.VideoFrame.from_ndarray(picture, format="rgba").reformat(format="yuva420p")
+            frame.pts, frame.time_base = k, Fraction(1, 10)
+            film.mux(pictures.encode(frame))
+        film.mux(pictures.encode())
+    seen = list(streams.frames(tmp_path / "a.webm"))
+    report = video.stylize(tmp_path / "a.webm", tmp_path / "b.mp4", lambda frame: seen.append(frame) or frame)
+    assert report["frames"] == 3 and report["damaged"] == 0 and len(seen) == 6
+    for frame in seen:
+        assert float((frame[..., :22, :] - 1).abs().max()) < 0.02
+        assert float((frame[..., 26:, :].mean((0, 2, 3)) - torch.tensor([200, 60, 30]) / 255).abs().max()) < 0.05
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".gif"])
+def test_the_last_frame_stays_as_long_as_it_did(tmp_path: Path, suffix: str):
+    from PIL import Image
+
+    pictures = [Image.new("RGB", (32, 32), (60 * k, 0, 0)) for k in range(3)]
+    pictures[0].save(tmp_path / "a.gif", save_all=True, append_images=pictures[1:], duration=[100, 300, 2000])
+    report = video.stylize(tmp_path / "a.gif", tmp_path / f"b{suffix}", same)
+    assert report["seconds"] == 2.4 and report["missing"] == 0
+    with av.open(str(tmp_path / f"b{suffix}")) as film:
+        assert film.duration == 2_400_000 or suffix == ".gif"
+    if suffix == ".gif":
+        with Image.open(tmp_path / "b.gif") as film:
+            durations = []
+            for k in range(film.n_frames):
+                film.seek(k)
+                durations.append(film.info["duration"])
+        assert durations == [100, 300, 2000]
+
+
+@pytest.mark.parametrize(("suffix", "codec", "share", "frames"), [(".mkv", "ffv1", 0.5, range(5, 16)),
+                                                                  (".avi", "huffyuv", 0.5, range(5, 16))])  # fmt: skip
+def test_a_film_that_was_cut_says_what_is_missing(tmp_path: Path, suffix: str, codec: str, share: float, frames: range):
+    pixels = {"ffv1": "yuv420p", "huffyuv": "yuv422p"}[codec]
+    whole = made(tmp_path / f"a{suffix}", 20, codec=codec, pixels=pixels)
+    assert video.stylize(whole, tmp_path / "b.mkv", same)["missing"] == 0
+    whole.write_bytes(whole.read_bytes()[: round(share * whole.stat().st_size)])
+    report = video.stylize(whole, tmp_path / "b.mkv", same)
+    assert report["frames"] in frames and report["missing"] == pytest.approx(2 - report["frames"] / 10, abs=0.001)
+
+
+def test_frames_closer_than_the_targets_units_go_one_after_the_other(tmp_path: Path):
+    """Matroska counts milliseconds; the clock of a damaged stream may stand still."""
+    with av.open(str(tmp_path / "a.mov"), "w") as film:
+        pictures = film.add_stream("png", rate=90000)
+        (pictures.height, pictures.width), pictures.pix_fmt = (16, 16), "rgb24"
+        for k, time in enumerate((0, 9000, 9003, 9006, 18000)):
+            frame = av.VideoFrame.from_ndarray(np.full((16, 16, 3), 40 * k, np.uint8), format="rgb24")
+            frame.pts, frame.time_base = time, Fraction(1, 90000)
+            film.mux(pictures.encode(frame))
+        film.mux(pictures.encode())
+    assert video.stylize(tmp_path / "a.mov", tmp_path / "b.mkv", same)["frames"] == 5
+    with av.open(str(tmp_path / "b.mkv")) as film:
+        assert [round(frame.time, 3) for frame in film.decode(video=0)] == [0, 0.1, 0.101, 0.102, 0.2]
+
+
+def test_nothing_is_left_of_a_film_without_pictures_nor_taken_of_what_was_there(tmp_path: Path):
+    with av.open(str(tmp_path / "a.mkv"), "w") as film:
+        pictures = film.add_stream("ffv1", rate=10)
+        (pictures.height, pictures.width), pictures.pix_fmt = (16, 16), "yuv420p"
+        film.start_encoding()
+    for folder in ("pieces", "notes"):
+        with pytest.raises(ValueError, match="a.mkv: has no pictures in it"):
+            video.stylize(tmp_path / "a.mkv", tmp_path / "b.mp4", same, folder=tmp_path / folder)
+        assert not (tmp_path / "pieces").exists()
+        (tmp_path / "notes").mkdir(exist_ok=True)
+        (tmp_path / "notes" / "a.txt").write_text("mine")
+    video.stylize(made(tmp_path / "c.mp4"), tmp_path / "b.mp4", same, folder=tmp_path / "notes")
+    assert [file.name for file in (tmp_path / "notes").iterdir()] == ["a.txt"]
