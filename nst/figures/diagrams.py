@@ -8,7 +8,7 @@ of them; solid arrows are what is computed, dotted ones are gradients on their w
 from __future__ import annotations
 
 from nst import vgg
-from nst.figures.drawing import BACKWARD, FAINT, KINDS, MARGIN, WIDTH, Drawing
+from nst.figures.drawing import BACKWARD, FAINT, INK, KINDS, MARGIN, WIDTH, Drawing
 
 # What each paper reads. Johnson's layers are those of VGG-16, which have the same names.
 READ = {
@@ -143,6 +143,70 @@ def johnson_training() -> Drawing:
     total = "*L* = *λ*_{c}*L*_{c} + *λ*_{s}*L*_{s} + *λ*_{TV}*L*_{TV}(*y*)"
     d.text(WIDTH - MARGIN, c + 200, total, size=13.5, align="end", color=KINDS["loss"].ink)
     d.legend("picture", "frozen", "trained", "statistics", "loss", "forward", "backward")
+    return d
+
+
+def transformer_net(width: int = 32, size: int = 256) -> Drawing:
+    """Johnson's network as the course builds it: its blocks, the five skips, and where weights and work are.
+
+    width: channels after the first block; size: of a square picture, in pixels.
+    """
+    channels, sides = [width, 2 * width, 4 * width], [size, size // 2, size // 4]
+    weights = [3 * width * 81, width * 2 * width * 9, 2 * width * 4 * width * 9]  # of each block's convolution
+    work = [side**2 * count for side, count in zip(sides, weights)]
+    out = sum(side**2 * count for side, count in zip((sides[1], sides[0], sides[0]), weights[::-1]))
+    inside = 10 * (4 * width) ** 2 * 9
+    parts = ((sum(weights), sum(work)), (inside, inside * sides[2] ** 2), (sum(weights), out))
+    d = Drawing(
+        "TransformerNet: three blocks in, five residual blocks, three blocks out",
+        f"A photograph of {size} x {size} pixels goes through three convolutions, of which the second and the third halve its "
+        f"size, to {channels[2]} maps of {sides[2]} x {sides[2]}. Five residual blocks of two convolutions each follow; around "
+        "each of them a skip leads to a sum behind it. Three convolutions out, the first two after a doubling of the size, give "
+        "the painting. "
+        + "; ".join(f"{name}: {count:,} weights, {made / 1e9:.1f} billion multiplications"
+                    for name, (count, made) in zip(("in", "residual", "out"), parts)) + ".",
+        392,
+    )  # fmt: skip
+    middle = 148
+    d.picture(MARGIN, middle - 28, 72, 56, "content")
+    d.picture(WIDTH - MARGIN - 72, middle - 28, 72, 56, "result")
+
+    def block(x: float, at: int, words: str) -> tuple[float, float]:
+        """Draws one with its middle at x; where arrows end and begin."""
+        tall, thick = 100 * (sides[at] / size) ** 0.45, 8 + 14 * at / 2
+        d.slab(x - thick / 2 - 0.08 * tall, middle - 0.42 * tall, thick, tall, 0.22 * tall, "trained")
+        if words:
+            d.lines(x, 244, words, size=12, color=KINDS["trained"].ink)
+        return x - thick / 2 - 0.08 * tall - 4, x + thick / 2 + 0.08 * tall + 4
+
+    names = ("9 × 9\n", "3 × 3\nstride 2", "3 × 3\nstride 2")
+    before = MARGIN + 76
+    for at, (x, name) in enumerate(zip((146, 206, 266), names)):
+        left, right = block(x, at, f"{name}\n{channels[at]} maps\n{sides[at]} px")
+        d.arrow((before, middle), (left, middle))
+        before = right
+    for k in range(5):
+        x = 338 + 62 * k
+        left, right = block(x, 2, "")
+        d.arrow((before, middle), (left, middle))
+        plus = x + 30
+        d.arrow((right - 2, middle), (plus, middle), head=False)
+        d.arrow((left - 8, middle), (left - 8, middle - 62), (plus, middle - 62), (plus, middle - 5))
+        d.dot(plus, middle, INK, 5)
+        before = plus + 5
+    d.lines(465, 244, f"five times: 3 × 3, ReLU, 3 × 3;\nat the dot the input is added\n{channels[2]} maps, {sides[2]} px", size=12,
+            color=KINDS["trained"].ink)  # fmt: skip
+    for x, at, name in ((664, 1, "doubled\n3 × 3"), (718, 0, "doubled\n3 × 3"), (772, 0, "9 × 9\n")):
+        shown = 3 if x == 772 else channels[at]
+        left, right = block(x, at, f"{name}\n{shown} maps\n{sides[at]} px")
+        d.arrow((before, middle), (left, middle))
+        before = right
+    d.arrow((before, middle), (WIDTH - MARGIN - 76, middle))
+    for (start, end), (count, made) in zip(((118, 294), (312, 618), (634, 798)), parts):
+        d.rule(start, 288, end, 288)
+        words = f"{count:,} weights\n{made / 1e9:.1f} billion multiplications"
+        d.lines((start + end) / 2, 312, words, size=12)
+    d.legend("trained", "forward")
     return d
 
 

@@ -67,6 +67,11 @@ class PerceptualConfig:
         return replace(recipe, **changes)
 
     @classmethod
+    def recorded(cls, values: dict) -> PerceptualConfig:
+        """The recipe that a network's file has in its metadata, `net.metadata["loss"]`: JSON has lists where this has tuples."""
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+    @classmethod
     def johnson_paper(cls, **changes) -> PerceptualConfig:
         """Section 4.1 of 1603.08155: content relu2_2, style relu1_2 … relu4_3, total variation between 1e-6 and 1e-4.
 

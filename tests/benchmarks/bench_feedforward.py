@@ -45,8 +45,7 @@ def loss_network(net: TransformerNet, assets: Path) -> nn.Module:
 
 
 def own_loss(net: TransformerNet, encoder: nn.Module) -> PerceptualLoss:
-    facts = {k: tuple(v) if isinstance(v, list) else v for k, v in net.metadata["loss"].items()}
-    return PerceptualLoss(PerceptualConfig(**facts), encoder, nst.assets.picture(net.metadata["style"]))
+    return PerceptualLoss(PerceptualConfig.recorded(net.metadata["loss"]), encoder, nst.assets.picture(net.metadata["style"]))
 
 
 def article_minimize(function: Callable[[Tensor], tuple[float, Tensor]], start: Tensor, evaluations: int) -> None:

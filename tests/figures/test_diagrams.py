@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import nbformat
 import numpy as np
 import pytest
+import torch
 from IPython.core.formatters import DisplayFormatter
 from matplotlib.font_manager import FontProperties
 from matplotlib.path import Path as Polygon
@@ -19,11 +20,12 @@ from matplotlib.textpath import TextPath
 from nst import adain, decoders, gatys, vgg
 from nst.figures import diagrams, drawing
 from nst.training import perceptual
+from nst.transformer_net import TransformerNet
 
 DRAWINGS = {
     draw.__name__: draw()
     for draw in (diagrams.vgg19, diagrams.gatys, diagrams.johnson_training, diagrams.johnson_use, diagrams.adain, diagrams.wct,
-                 diagrams.norms, diagrams.roadmap)
+                 diagrams.norms, diagrams.roadmap, diagrams.transformer_net)
 }  # fmt: skip
 each_drawing = pytest.mark.parametrize("name", DRAWINGS)
 SVG = "{http://www.w3.org/2000/svg}"
@@ -217,6 +219,22 @@ def test_the_papers_read_what_the_recipes_read():
         for use, kind in (("content", "picture"), ("style", "statistics")):
             here = [x for x, y, color in dots if abs(y - papers[paper]) < 12 and color == drawing.KINDS[kind].line]
             assert [min(layers, key=lambda layer: abs(layers[layer] - x)) for x in here] == list(read[use])
+
+
+def test_transformer_net_is_drawn_as_it_is():
+    """Its weights and multiplications are those of the convolutions that a picture runs through."""
+    net, counts = TransformerNet(16), []
+
+    def count(conv: torch.nn.Conv2d, _, y: torch.Tensor) -> None:
+        counts.append((conv.weight.numel(), y[0, 0].numel() * conv.weight.numel()))
+
+    for conv in (part for part in net.modules() if isinstance(part, torch.nn.Conv2d)):
+        conv.register_forward_hook(count)
+    net(torch.rand(1, 3, 128, 128))
+    said = diagrams.transformer_net(16, 128).alt
+    for rows in (counts[:3], counts[3:13], counts[13:]):
+        weights, work = map(sum, zip(*rows))
+        assert f"{weights:,} weights, {work / 1e9:.1f} billion multiplications" in said
 
 
 def test_the_roadmap_has_the_lessons_by_their_names():
