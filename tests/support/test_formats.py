@@ -13,7 +13,16 @@ from PIL import Image
 
 from nst import images
 from nst.support import formats
-from nst.support.formats import check_sides, check_transparent, format_of, passed_over, pictures_below, suffixes, what_it_is
+from nst.support.formats import (
+    check_sides,
+    check_transparent,
+    format_of,
+    has_more,
+    passed_over,
+    pictures_below,
+    suffixes,
+    what_it_is,
+)
 
 WIDELY = {".jpg", ".jpeg", ".jfif", ".mpo", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".jp2", ".ppm", ".pgm", ".tga"}
 
@@ -46,6 +55,8 @@ def test_a_folder_says_what_it_passed_over(tmp_path: Path):
     assert passed_over(passed) == "7 files: 3 hidden, 2 .txt, 1 broken links, 1 without a suffix"
     assert passed_over(pictures_below(tmp_path / "deep")[1]) == ""
     assert passed_over(Counter({".txt": 2})) == "2 files: 2 .txt" and passed_over(Counter({".txt": 1})) == "1 file: 1 .txt"
+    assert passed_over(Counter({".b": 1, ".a": 1, ".c": 2})) == "4 files: 2 .c, 1 .a, 1 .b"
+    assert not passed_over(Counter({f".{k:02}": 1 for k in range(8)})).endswith("…")
     many = Counter({f".{k:02}": 1 for k in range(9)})
     assert passed_over(many).endswith(".06, 1 .07, …") and passed_over(Counter({".heif": 1})).endswith(" to read .heic)")
 
@@ -59,7 +70,8 @@ def test_a_folder_below_a_hidden_one_is_searched(tmp_path: Path):
 
 def test_links_and_locked_folders_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "in" / "locked").mkdir(parents=True), (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "in" / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "in" / "also locked").mkdir(), (tmp_path / "in" / "open").mkdir()
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "elsewhere"), (tmp_path / "in" / "open" / "link").symlink_to("../../elsewhere")
     real = os.scandir
 
     def scandir(path):
@@ -68,7 +80,7 @@ def test_links_and_locked_folders_are_counted(tmp_path: Path, monkeypatch: pytes
         return real(path)
 
     monkeypatch.setattr(os, "scandir", scandir)
-    assert pictures_below(tmp_path / "in")[1] == {"folders that cannot be read": 1, "links to folders": 1}
+    assert pictures_below(tmp_path / "in")[1] == {"folders that cannot be read": 2, "links to folders": 2}
 
 
 def test_heic_needs_a_package_that_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -136,3 +148,54 @@ def test_what_is_no_picture_is_called_what_it_is(tmp_path: Path, start: bytes, w
     said = words if words != "^$" else "no format that is read here"
     with pytest.raises(ValueError, match=rf"photo\.jpg: cannot be read as a picture: .*{said}"):
         images.load_image(tmp_path / "photo.jpg")
+
+
+def test_more_than_one_frame_or_page(tmp_path: Path):
+    red, blue = Image.new("RGB", (16, 8), (255, 0, 0)), Image.new("RGB", (16, 8), (0, 0, 255))
+    for name in ("a.gif", "a.png", "a.webp", "a.tif", "a.mpo"):
+        red.save(tmp_path / name)
+        assert has_more(tmp_path / name) is False
+        red.save(tmp_path / name, save_all=True, append_images=[blue])
+        with Image.open(tmp_path / name) as image:
+            assert image.n_frames == 2
+        assert has_more(tmp_path / name) is (name != "a.mpo")  # a camera's second view is no second picture
+    red.save(tmp_path / "a.jpg"), red.save(tmp_path / "a.ico"), (tmp_path / "b.gif").write_bytes(b"GIF89a")
+    for name in ("a.jpg", "b.gif", "none.gif"):
+        assert has_more(tmp_path / name) is False
+    red.save(tmp_path / "a.pdf"), (tmp_path / "a.pdf").rename(tmp_path / "c.gif")
+    assert has_more(tmp_path / "c.gif") is False
+
+
+def test_only_formats_that_are_read_here_are_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Pillow hands PostScript to a program."""
+    seen, real = [], Image.open
+    monkeypatch.setattr(Image, "open", lambda path, formats=None: seen.append(formats) or real(path, formats=formats))
+    Image.new("RGB", (16, 8)).save(tmp_path / "a.gif")
+    assert not has_more(tmp_path / "a.gif") and seen == [formats.readable()]
+
+
+def test_what_is_asked_of_pillow_heif(monkeypatch: pytest.MonkeyPatch):
+    asked = []
+    monkeypatch.setattr(formats.importlib.util, "find_spec", lambda name: asked.append(name) or name == "pillow_heif")
+    assert set(formats.HEIC) <= set(suffixes()) and asked == ["pillow_heif"]
+    monkeypatch.setattr(formats.importlib.util, "find_spec", lambda name: None)
+    assert not set(formats.HEIC) & set(suffixes()) or "HEIF" in Image.OPEN
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
+    assert formats.with_heic() is False
+    monkeypatch.setitem(Image.OPEN, "HEIF", None)
+    assert formats.with_heic() is True  # nothing is imported where it is known
+    monkeypatch.setattr(formats, "format_named", lambda path: "HEIF")
+    monkeypatch.setitem(Image.SAVE, "HEIF", None)
+    with pytest.raises(ValueError, match="unknown picture suffix"):  # others write it, we read it only
+        format_of("a.heic")
+
+
+def test_brands_that_are_no_film_and_words_without_more():
+    assert what_it_is(b"\0\0\0\x20ftypisom") == "it is a film; `nst video` paints films"
+    assert what_it_is(b"\0\0\0\x20ftypisom\0\0\2\0") == "it is a film; `nst video` paints films"
+    assert what_it_is(b"\0\0\0\x20ftypxxxx") == "" and what_it_is(b"\0\0\0\x20xxxxisom") == ""
+    assert what_it_is(b"N<svg") == "" and what_it_is(b"X<svg") == ""
+    check_sides("a.png", 2**31 - 1, 1)
+    with pytest.raises(ValueError, match="PNG holds at most 2,147,483,647"):
+        check_sides("a.png", 2**31, 1)

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import textwrap
+import weakref
 
 import pytest
 import torch
@@ -122,3 +123,20 @@ def test_a_batch_that_does_not_fit():
     with pytest.raises(MemoryError, match="^step 1: batch_size=8 needs more memory than there is; 3 would fit$"):
         run(8)
     assert len(run(3)) == 2
+
+
+def test_what_the_failed_calls_held_is_let_go_of():
+    """While the error is still at hand: a device's cache is emptied right after."""
+    held = []
+
+    def fail() -> None:
+        large = torch.ones(3)
+        held.append(weakref.ref(large))
+        raise MemoryError
+
+    try:
+        fail()
+    except MemoryError as error:
+        assert held[0]() is not None
+        memory._forget(error)
+        assert held[0]() is None
