@@ -15,8 +15,9 @@ READ = {
     "Gatys 2015": {"content": ("relu4_2",), "style": ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")},
     "Johnson 2016": {"content": ("relu2_2",), "style": ("relu1_2", "relu2_2", "relu3_3", "relu4_3")},
     "AdaIN 2017": {"content": ("relu4_1",), "style": ("relu1_1", "relu2_1", "relu3_1", "relu4_1")},
-    "WCT 2017": {"content": (), "style": ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")},
-}
+    "WCT 2017": {"content": ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
+                 "style": ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")},
+}  # fmt: skip
 
 LESSONS = (  # number, name, idea, the colour of what it is about
     ("00", "Start here", "one picture painted\nin the manner of another", "plain"),
@@ -46,7 +47,7 @@ def vgg19(size: int = 256) -> Drawing:
         f"{paper}, " + ", ".join(f"for {use} {' '.join(names)}" for use, names in read.items() if names)
         for paper, read in READ.items()
     ]
-    d = Drawing("VGG-19, and the layers that the papers read", f"{alt}{'; '.join(reads)}.", 518)
+    d = Drawing("VGG-19, and the layers that the papers read", f"{alt}{'; '.join(reads)}. Johnson's are layers of VGG-16.", 540)
     left, middle = 139, 140
     xs = [left + 20 + 52 * i + 13 * int(layer.name[4]) for i, layer in enumerate(layers)]  # a gap before each block
     d.picture(MARGIN, middle - 34, 86, 68, "content")
@@ -79,6 +80,7 @@ def vgg19(size: int = 256) -> Drawing:
         d.dot(x, 486, KINDS[kind].line, 6)
         d.text(x + 14, 490.5, f"read for {use}", size=12.5, align="start", color=FAINT)
     d.text(left + 296, 490.5, "a 2 × 2 pooling between two blocks halves the maps", size=12.5, align="start", color=FAINT)
+    d.text(left + 8, 516, "Johnson's layers are those of VGG-16 with these names", size=12.5, align="start", color=FAINT)
     return d
 
 
