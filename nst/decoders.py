@@ -128,7 +128,7 @@ def default_networks(
     given = [network for network in (encoder, *decoders.values()) if network is not None]
     where = device_of(given[0]) if given else device()
     encoder = encoder if encoder is not None else VGG19.load("lite").to(where)
-    return encoder, {k: d if d is not None else Decoder.load(k, encoder).to(where) for k, d in decoders.items()}
+    return encoder, {k: d if d is not None else Decoder.load(k, encoder) for k, d in decoders.items()}
 
 
 def check_decoder(name: str, decoder: Decoder, layer: str, encoder: VGG19) -> None:

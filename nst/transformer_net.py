@@ -257,8 +257,11 @@ def _read_checkpoint(path: Path, norm: str | None) -> tuple[dict[str, Tensor], d
 def _take_in(tensors: dict[str, Tensor], scale: Tensor, shift: Tensor) -> None:
     """From weights for pictures scale * x + shift, (3,) each, at either end, to weights for pictures x in [0, 1].
 
-    Exact: the padding is a reflection, which commutes with it. KeyError, RuntimeError: the convolutions are missing, or others.
+    Exact: the padding is a reflection, which commutes with it. KeyError, RuntimeError, ValueError: the convolutions are missing, or
+    others.
     """
+    for name in (f"{layer}.{kind}" for layer in (FIRST, LAST) for kind in ("weight", "bias")):
+        weights.check_floats(name, tensors[name])
     first, last = tensors[f"{FIRST}.weight"].float(), tensors[f"{LAST}.weight"].float()
     tensors[f"{FIRST}.bias"] = tensors[f"{FIRST}.bias"].float() + torch.einsum("oikl,i->o", first, shift)
     tensors[f"{FIRST}.weight"] = first * scale[:, None, None]

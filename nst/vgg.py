@@ -317,9 +317,10 @@ def read_torchvision(path: str | os.PathLike, preprocessing: str | None = None) 
     facts = {"padding": "zeros", "source": source or "unknown", "source_sha256": digest}
     if (preprocessing or own) == "caffe":
         try:
+            weights.check_floats("conv1_1.weight", tensors["conv1_1.weight"])
             weight = tensors["conv1_1.weight"].float().flip(1)  # BGR -> RGB
             tensors["conv1_1.weight"] = weight * (255 * torch.tensor(IMAGENET_STD)[:, None, None])
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
             raise ValueError(f"{path}: is not torchvision's VGG-19: {error}") from error
         facts["mean"] = [number / 255 for number in CAFFE_MEAN]  # zeros are padded where it is taken off: no bias takes it in
     return tensors, facts

@@ -202,3 +202,45 @@ def test_an_encoder_in_half_precision_gets_the_shipped_decoders():
     assert decoders["relu2_1"].layer == "relu2_1"
     with pytest.raises(ValueError, match="decoder: was trained with another encoder"):
         decoders_module.check_decoder("decoder", Decoder("relu4_1", 5, (2, 3, 4)), "relu4_1", nst.VGG19.load("lite").half())
+
+
+def test_mirrored_where_that_is_possible_and_repeated_elsewhere():
+    for size, multiple in (((40, 44), 16), ((33, 90), 64)):
+        x = torch.rand(1, 3, *size)
+        bigger = padded(x, multiple)
+        wanted = np.pad(x.numpy(), [(0, 0), (0, 0), (0, bigger.shape[2] - size[0]), (0, bigger.shape[3] - size[1])], "reflect")
+        assert np.array_equal(bigger.numpy(), wanted)
+    for size in ((16, 40), (40, 16)):  # as many are wanted as there are: a reflection has one less
+        x = torch.rand(1, 3, *size)
+        bigger = padded(x)
+        wanted = np.pad(x.numpy(), [(0, 0), (0, 0), (0, bigger.shape[2] - size[0]), (0, bigger.shape[3] - size[1])], "edge")
+        assert np.array_equal(bigger.numpy(), wanted)
+
+
+def test_what_is_loaded_is_where_it_should_be_and_laid_out_for_speed(tmp_path: Path, lite, monkeypatch: pytest.MonkeyPatch):
+    decoder = Decoder.load()
+    assert decoder.layer == "relu4_1" and decoder.conv4_1.weight.is_contiguous(memory_format=torch.channels_last)
+    monkeypatch.setattr(decoders_module, "device", lambda: ELSEWHERE)
+    assert device_of(Decoder.load("relu1_1")) == ELSEWHERE and device_of(Decoder.load("relu1_1", lite)) == torch.device("cpu")
+    assert device_of(Decoder.load("relu1_1", lite.to(ELSEWHERE))) == ELSEWHERE
+
+
+def test_a_decoder_of_a_narrow_encoder_in_half_precision(tmp_path: Path):
+    narrow = nst.VGG19((2, 3, 4, 5, 6), "reflect")
+    Decoder("relu3_1", 4, (7, 3)).save(tmp_path / "a.safetensors", narrow, dtype=torch.float16)
+    stored, _ = nst.support.weights.read(tmp_path / "a.safetensors", "decoder")
+    assert {tensor.dtype for tensor in stored.values()} == {torch.float16}
+    decoder = Decoder.load(tmp_path / "a.safetensors", narrow)
+    assert decoder.channels == 4 and decoder.widths == (7, 3)
+    made = decoder.bfloat16()(torch.rand(1, 4, 8, 8))  # features of another dtype than its weights
+    assert made.dtype == torch.bfloat16 and made.shape == (1, 3, 32, 32)
+
+
+def test_a_decoder_that_does_not_fit_is_named(lite: nst.VGG19):
+    with pytest.raises(ValueError, match="^mine: expected a decoder of relu4_1, got one of relu2_1$"):
+        decoders_module.check_decoder("mine", Decoder("relu2_1"), "relu4_1", lite)
+    decoder = Decoder("relu4_1")
+    decoders_module.check_decoder("mine", decoder, "relu4_1", lite)  # it does not say on which it was trained
+    decoder.metadata = {"encoder_sha256": "another"}
+    with pytest.raises(ValueError, match="^mine: was trained with another encoder"):
+        decoders_module.check_decoder("mine", decoder, "relu4_1", lite)

@@ -243,13 +243,19 @@ def fill(make: Callable[[], Network], tensors: dict[str, Tensor]) -> Network:
                 raise ValueError(f"{name} has no place in it")
             if expected[name].shape != tensor.shape:
                 raise ValueError(f"{name} has the shape {tuple(tensor.shape)}, expected {tuple(expected[name].shape)}")
-            if expected[name].is_floating_point() and not tensor.is_floating_point():
-                raise ValueError(f"{name} is {tensor.dtype}")
+            if expected[name].is_floating_point():
+                check_floats(name, tensor)
         if missing := expected.keys() - tensors.keys():
             raise ValueError(f"it lacks {min(missing)}")
         kinds = {k: torch.float32 if v.is_floating_point() else v.dtype for k, v in expected.items()}  # whatever torch's default is
         network.load_state_dict({k: copied(k, v, kinds[k]) for k, v in tensors.items()}, assign=True)
     return network
+
+
+def check_floats(name: str, tensor: Tensor) -> None:
+    """ValueError: a weight is whole or complex numbers, of which `tensor.float()` would make something else without a word."""
+    if not tensor.is_floating_point():
+        raise ValueError(f"{name} is {tensor.dtype}")
 
 
 def copied(name: str, tensor: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:

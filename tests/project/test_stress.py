@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stress import Row, films, folders, masks, pictures, training, weights
+from stress import Row, checkpoints, films, folders, masks, pictures, training, weights
 
 from nst.support import interrupts
 
@@ -45,6 +45,10 @@ def test_the_table_notices():
 def test_masks_and_folders():
     check(masks.run(200, 0))
     check(folders.run(100, 0))
+
+
+def test_checkpoints():
+    check(checkpoints.run(300, 0))
 
 
 def test_films():

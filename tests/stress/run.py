@@ -22,7 +22,7 @@ os.environ.update(NST_PROGRESS="0", NST_DEVICE="cpu", OMP_NUM_THREADS="1", PYTHO
 from stress import HEAD  # noqa: E402
 
 COUNTS = {"pictures": 20_000, "weights": 1_000, "downloads": 200, "training": 20, "determinism": 5, "notebooks": 1}
-COUNTS |= {"masks": 2_000, "folders": 1_000, "films": 600}
+COUNTS |= {"masks": 2_000, "folders": 1_000, "films": 600, "checkpoints": 800}
 
 
 def main() -> int:

@@ -244,3 +244,24 @@ def test_networks_are_float32_and_can_be_differentiated_whatever_the_caller_set(
     assert {p.dtype for p in layer.parameters()} == {torch.float32} and not any(p.is_inference() for p in layer.parameters())
     layer(torch.rand(1, 3)).sum().backward()
     assert torch.equal(layer.bias.grad, torch.ones(2))
+
+
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.int64])
+@pytest.mark.parametrize("name", ["conv1.conv2d.weight", "conv1.conv2d.bias", "deconv3.conv2d.weight", "deconv3.conv2d.bias"])
+def test_numbers_of_another_kind_are_not_made_floats(tmp_path: Path, name: str, dtype: torch.dtype):
+    """Not by what is taken into the first and the last convolution, either."""
+    theirs = {ours: name for name, ours in nst.transformer_net.EXAMPLES.items()}
+    state = {f"{theirs[k.rpartition('.')[0]]}.{k.rpartition('.')[2]}": v for k, v in nst.TransformerNet(2).state_dict().items()}
+    torch.save({**state, name: state[name].to(dtype)}, tmp_path / "odd.pth")
+    with pytest.raises(ValueError, match=f"odd.pth: is not a TransformerNet of width 2: model.* is {dtype}"):
+        nst.load_style(tmp_path / "odd.pth")
+
+
+def test_numbers_of_another_kind_are_not_made_floats_of_caffes_either(tmp_path: Path):
+    from torchvision.models import vgg
+
+    state = vgg.make_layers(["M" if x == "M" else max(1, x // 64) for x in vgg.cfgs["E"]]).state_dict()
+    state = {f"features.{k}": v for k, v in state.items()}
+    torch.save({**state, "features.0.weight": state["features.0.weight"].to(torch.complex64)}, tmp_path / "odd.pth")
+    with pytest.raises(ValueError, match="odd.pth: is not torchvision's VGG-19: conv1_1.weight is torch.complex64"):
+        nst.VGG19.load(tmp_path / "odd.pth", preprocessing="caffe")
