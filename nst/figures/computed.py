@@ -40,13 +40,18 @@ def picture(name: str) -> Tensor:
 def sheet(name: str) -> Sheet:
     """A sweep, taken apart into its tiles. ValueError: no such name."""
     file = _file(name)
-    facts = json.loads((_folder() / "computed.json").read_text(encoding="utf-8"))
-    if name not in facts:
-        raise unknown("sheet", name, facts)
-    facts = facts[name]
-    rows, columns = len(facts["rows"]), len(facts["columns"])
+    told = facts(name)
+    rows, columns = len(told["rows"]), len(told["columns"])
     strips = load_image(file).chunk(rows, dim=2)
-    return Sheet(facts["rows"], facts["columns"], [list(s.chunk(columns, dim=3)) for s in strips], facts["losses"], facts["recipe"])
+    return Sheet(told["rows"], told["columns"], [list(s.chunk(columns, dim=3)) for s in strips], told["losses"], told["recipe"])
+
+
+def facts(name: str) -> dict:
+    """What a program measured, as it stands in computed.json: of a sheet, or figures that have no pictures. ValueError: no such name."""
+    known = json.loads((_folder() / "computed.json").read_text(encoding="utf-8"))
+    if name not in known:
+        raise unknown("facts", name, known)
+    return known[name]
 
 
 def _folder() -> Path:

@@ -1,10 +1,15 @@
-"""Loss curves as SVG: small enough to be drawn anew several times a second, and in the page's own colours."""
+"""Loss curves as SVG: small enough to be drawn anew several times a second, and in the page's own colours; and as a picture."""
 
 from __future__ import annotations
 
 import html
 import math
 from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
 
 LIGHT = ("#1f4e9c", "#d9822b", "#2a8c6a", "#b3344e", "#6b4fa0")
 COLOURS = tuple(f"var(--nst-{k}, {colour})" for k, colour in enumerate(LIGHT, 1))  # parts.css has others for dark pages
@@ -39,6 +44,30 @@ def curves(traces: Mapping[str, Sequence[float]]) -> str:
     said = "; ".join(f"{name} {values[-1]:.3g}" for name, values in traces.items() if values)
     picture = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Losses: {html.escape(said)}">{ticks}{lines}{ends}</svg>'
     return f'<div class="nst-curves">{picture}<div class="nst-keys">{_keys(traces)}</div></div>'
+
+
+def drawn(traces: Mapping[str, Sequence[float]], size: tuple[int, int] = (512, 680)) -> Tensor:
+    """The same lines as a picture (1, 3, height, width), for a page without a kernel: no numbers at the axes, but the last values."""
+    height, width = size
+    page = Image.new("RGB", (width, height), "white")
+    draw, font = ImageDraw.Draw(page), ImageFont.load_default(size=height // 14)
+    shown = {name: points for name, values in traces.items() if (points := _thinned(values))}
+    heights = [math.log10(v) for points in shown.values() for _, v in points]
+    low, high = (min(heights), max(heights)) if heights else (0.0, 1.0)
+    last = max((x for points in shown.values() for x, _ in points), default=1)
+    right, room = 0.56 * width, height / 14  # the names stand at the right of the lines
+    names = []
+    for colour, (name, points) in zip(LIGHT, shown.items(), strict=False):
+        places = [(room + (right - room) * (x - 1) / max(1, last - 1),
+                   room + (height - 3 * room) * (high - math.log10(v)) / max(high - low, 1e-9)) for x, v in points]  # fmt: skip
+        draw.line(places, fill=colour, width=max(2, height // 128), joint="curve")
+        names.append([places[-1][1], f"{name} {_plain(points[-1][1])}", colour])
+    names.sort()
+    for k, (y, text, colour) in enumerate(names):  # no two names on one line
+        y = names[k][0] = max(y, names[k - 1][0] + height / 12) if k else y
+        draw.text((right + room / 2, y), text, fill=colour, font=font, anchor="lm")
+    draw.text((room, height - room / 2), f"steps 1 to {last}; logarithmic", fill="#756e64", font=font, anchor="lm")
+    return torch.from_numpy(np.array(page)).permute(2, 0, 1)[None] / 255
 
 
 def _thinned(values: Sequence[float]) -> list[tuple[int, float]]:

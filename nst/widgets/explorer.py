@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from nst.vgg import VGG19
-from nst.widgets.explorer_model import LAYERS, Layers, heat, receptive_field, tiles
+from nst.widgets.explorer_model import LAYERS, Layers, heat, in_groups, receptive_field, tiles
 from nst.widgets.mixer_model import encoder as lite
 from nst.widgets.parts import Chooser, Line, Panel, Picture, Slider, Source, choice, column
 from nst.widgets.work import Token
@@ -140,7 +140,7 @@ class Explorer(Panel):
 
     def still(self) -> dict[str, Tensor]:
         return {"photograph": _with_frame(self.picture, self.view.box), "maps that answer there": self.drawn["maps"],
-                "Gram matrix": self.drawn["gram"]}  # fmt: skip
+                "correlations": heat(in_groups(self.layers.correlations(self.shown_gram)), 192)}  # fmt: skip
 
 
 def _with_frame(picture: Tensor, box: list[float]) -> Tensor:

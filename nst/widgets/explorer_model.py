@@ -67,6 +67,15 @@ class Layers:
         return correlations(self.gram(layer))
 
 
+def in_groups(matrix: Tensor) -> Tensor:
+    """A matrix of correlations (C, C) with channels that go together side by side: each next one is the nearest to the last."""
+    order, left = [0], torch.ones(len(matrix), dtype=torch.bool)
+    while len(order) < len(matrix):
+        left[order[-1]] = False
+        order.append(int(matrix[order[-1]].masked_fill(~left, -torch.inf).argmax()))
+    return matrix[order][:, order]
+
+
 def heat(values: Tensor, size: int = MAP_SIZE) -> Tensor:
     """A map (h, w) in matplotlib's magma, stretched to its own range, with square pixels: (1, 3, H, W) of `size` at least."""
     low, high = values.min(), values.max()

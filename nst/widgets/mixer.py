@@ -143,14 +143,15 @@ class Mixer(Panel):
         self.view.save(self.picture, "mixed.png")
 
     def still(self) -> dict[str, Tensor]:
-        return {"photograph": self.content, **self.styles, "mixed": self.picture}
+        corners = {"styles in their corners": _pad_of(list(self.styles.values()), self.content.shape[-2] // 2)}
+        return {"photograph": self.content, **(corners if len(self.styles) == 4 else self.styles), "mixed": self.picture}
 
 
-def _pad_of(styles: list[Tensor]) -> Tensor:
-    """The styles as squares in their corners."""
+def _pad_of(styles: list[Tensor], size: int = PAD_SIZE) -> Tensor:
+    """The styles as squares of `size` pixels in their corners."""
     squares = []
     for style in styles:
         side = min(style.shape[-2:])
         top, left = ((n - side) // 2 for n in style.shape[-2:])
-        squares.append(resize(style[..., top : top + side, left : left + side], PAD_SIZE))
+        squares.append(resize(style[..., top : top + side, left : left + side], size))
     return tiles(squares, columns=min(2, len(squares)), gap=0)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from nst.decoders import LAYERS, Decoder, padded
 from nst.support.runtime import device, no_progress
 from nst.vgg import WIDTHS
-from nst.widgets.curves import bar, curves
+from nst.widgets.curves import bar, curves, drawn
 from nst.widgets.mixer_model import encoder
 from nst.widgets.parts import Panel, Picture, Source, button, column, named, show_if
 from nst.widgets.work import Token
@@ -30,7 +30,7 @@ class Monitor(Panel):
     A Decoder paints what it gives back of them. Another network that has no `stylize` is watched by its losses alone.
     run:     a function of the callback, `lambda tell: train(…, callback=tell)`: then the widget has Start and Stop buttons, and the
         training runs on a thread of its own.
-    `losses` are those so far. ValueError: steps under 1, an unknown name.
+    `losses` are those so far, `keep()` puts them and the paintings into the page that is saved. ValueError: steps under 1, an unknown name.
     """
 
     title = "Training"
@@ -46,6 +46,7 @@ class Monitor(Panel):
         self.views = {name: Picture(alt=f"{name}, not painted yet", caption=name) for name in self.samples}
         for name, view in self.views.items():
             view.show(self.samples[name])
+        self.first: tuple[str, Tensor] | None = None  # the first painting of the first sample, and what it is
         self.painted: dict[str, Tensor] = {}
         self.curves, self.progress = ipywidgets.HTML(curves({})), ipywidgets.HTML(bar(0, "not started"))
         self.start_button, self.stop_button = button("Start", self.start, main=True), button("Stop", self.stop)
@@ -90,13 +91,14 @@ class Monitor(Panel):
             return self.line.say(f"a {type(model).__name__} has no stylize: the losses are shown, the photographs stay as they are")
         for name, picture in self.samples.items():
             self.painted[name] = painter(picture)
+            self.first = self.first or (f"{name} after step {step}", self.painted[name])
             self.views[name].show(self.painted[name])
             self.views[name].alt = self.views[name].caption = f"{name} after step {step}"
 
     def start(self) -> None:
         """Call `run` with this monitor on the worker's thread."""
         if self.worker.wait(0.3):
-            self.losses, self.sampled = {}, 0.0
+            self.losses, self.sampled, self.first = {}, 0.0, None
             self.start_button.disabled, self.stop_button.disabled = True, False
             self.line.say("")
             self.worker.request(self._run)
@@ -116,6 +118,11 @@ class Monitor(Panel):
         """End a training that `start` began, at its next step."""
         self.worker.stop()
 
+    def keep(self) -> None:
+        """A page without a kernel shows what there is now."""
+        self.curves.value = curves(self.losses)
+        self._end(f"{len(next(iter(self.losses.values()), []))} steps so far")
+
     def _end(self, text: str) -> None:
         self.line.say(text)
         if self.handle is not None and threading.current_thread() is threading.main_thread():
@@ -123,7 +130,12 @@ class Monitor(Panel):
                 self.handle.update(self)  # a page without a kernel shows the last paintings
 
     def still(self) -> dict[str, Tensor]:
-        return {**self.samples, **{f"{name}, painted": picture for name, picture in self.painted.items()}}
+        """One photograph, its first painting and its last, the others' last, and the losses; before a training the photographs."""
+        if self.first is None:
+            return self.samples
+        last = {self.views[name].caption: picture for name, picture in self.painted.items()}
+        first = dict([self.first]) if self.first[0] not in last else {}
+        return {**dict(list(self.samples.items())[:1]), **first, **last, "losses": drawn(self.losses)}
 
 
 def _painter(model: nn.Module) -> Callable[[Tensor], Tensor] | None:

@@ -31,8 +31,8 @@ from nst import adain, assets, transformer_net, wct, widgets
 from nst.decoders import Decoder
 from nst.gatys import GatysConfig
 from nst.widgets import mixer_model, parts
-from nst.widgets.curves import POINTS, bar, curves
-from nst.widgets.explorer_model import LAYERS, Layers, heat, receptive_field, tiles
+from nst.widgets.curves import LIGHT, POINTS, bar, curves, drawn
+from nst.widgets.explorer_model import LAYERS, Layers, heat, in_groups, receptive_field, tiles
 from nst.widgets.mixer_model import AdaINMix, FastMix, WCTMix, corner_weights
 from nst.widgets.search import Search
 from nst.widgets.work import Stopped, Token, Worker, stoppable
@@ -348,6 +348,25 @@ def test_curves_keep_the_last_step_however_many_there_are():
         last = values[(count - 1) // part * part :]  # the rest, which may be shorter than the other parts
         assert points[-1][1] == pytest.approx(sum(last) / len(last))
     assert f">{1001}</text>" in curves({"loss": [1.0] * 1000 + [2.0]})
+
+
+def test_curves_as_a_picture_fall_where_the_values_fall():
+    picture = drawn({"content": [1.0, 0.1, 0.01], "style": [2.0, 2.0, 2.0]}, size=(180, 240))
+    assert picture.shape == (1, 3, 180, 240) and 0 <= picture.min() < picture.max() <= 1
+    for colour, falls in zip(LIGHT, (True, False), strict=False):
+        wanted = torch.tensor([int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)])[:, None, None]
+        rows, columns = ((picture[0, :, :, :150] - wanted).abs().amax(0) < 0.05).nonzero(as_tuple=True)
+        left, right = (rows[columns == at].float().mean() for at in (columns.min(), columns.max()))
+        assert (right - left > 60) == falls
+    assert drawn({}).shape == (1, 3, 512, 680)
+
+
+def test_correlations_in_groups_are_the_same_ones_with_friends_side_by_side():
+    shuffled = torch.tensor([0, 3, 1, 4, 2, 5])  # two groups of three, by turns
+    matrix = torch.block_diag(torch.full((3, 3), 0.9), torch.full((3, 3), 0.8)).fill_diagonal_(1.0)
+    sorted_again = in_groups(matrix[shuffled][:, shuffled])
+    assert torch.equal(sorted_again > 0, matrix > 0)
+    assert torch.equal(sorted_again.flatten().sort().values, matrix.flatten().sort().values)
 
 
 def test_bar_stays_within_its_track():
@@ -796,7 +815,10 @@ def test_monitor_shows_losses_samples_and_the_time_left(monkeypatch: pytest.Monk
     assert watch.losses == {"content": [1.0, 0.5, 1 / 3, 0.25], "style": [2.0] * 4} and "polyline" in watch.curves.value
     assert net.training and torch.equal(watch.painted["grey"], 1 - watch.samples["grey"])
     assert "grey after step 4" == watch.views["grey"].caption and "4 steps in" in watch.line.value
-    assert list(watch.still()) == ["grey", "grey, painted"]
+    assert list(watch.still()) == ["grey", "grey after step 1", "grey after step 4", "losses"]
+    watch.keep()
+    assert "4 steps so far" in watch.line.value
+    assert list(widgets.monitor(4, {"grey": torch.zeros(1, 3, 16, 16)}, size=16).still()) == ["grey"]
     with pytest.raises(ValueError, match="steps=0: expected a whole number"):
         widgets.monitor(0)
 
