@@ -47,7 +47,7 @@ def sheet(name: str) -> Sheet:
 
 
 def facts(name: str) -> dict:
-    """What a program measured, as it stands in computed.json: of a sheet, or figures that have no pictures. ValueError: no such name."""
+    """What a program measured, as computed.json has it: of a sheet, or figures without pictures. ValueError: no such name."""
     known = json.loads((_folder() / "computed.json").read_text(encoding="utf-8"))
     if name not in known:
         raise unknown("facts", name, known)

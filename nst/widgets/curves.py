@@ -47,7 +47,7 @@ def curves(traces: Mapping[str, Sequence[float]]) -> str:
 
 
 def drawn(traces: Mapping[str, Sequence[float]], size: tuple[int, int] = (512, 680)) -> Tensor:
-    """The same lines as a picture (1, 3, height, width), for a page without a kernel: no numbers at the axes, but the last values."""
+    """The same lines as a picture (1, 3, height, width), for a page without a kernel: with the last values."""
     height, width = size
     page = Image.new("RGB", (width, height), "white")
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(size=height // 14)

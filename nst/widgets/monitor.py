@@ -30,7 +30,8 @@ class Monitor(Panel):
     A Decoder paints what it gives back of them. Another network that has no `stylize` is watched by its losses alone.
     run:     a function of the callback, `lambda tell: train(…, callback=tell)`: then the widget has Start and Stop buttons, and the
         training runs on a thread of its own.
-    `losses` are those so far, `keep()` puts them and the paintings into the page that is saved. ValueError: steps under 1, an unknown name.
+    `losses` are those so far, `keep()` puts them and the paintings into the page that is saved.
+    ValueError: steps under 1, an unknown name.
     """
 
     title = "Training"
