@@ -149,3 +149,19 @@ def test_large_pictures_are_tiled_on_their_own_accord():
     assert tiles.side_for(512, *small) == 512 and tiles.side_for(4096, *large) is None
     with pytest.raises(ValueError, match="tile=8: expected a whole number of at least 16"):
         adain.stylize(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32), tile=8)
+
+
+def test_a_picture_as_large_as_a_tile_is_one():
+    assert tiles.side_for(512, 512, 300) is None and tiles.side_for(512, 513, 300) == 512
+
+
+def test_no_more_is_computed_than_a_square_needs(encoder: nst.VGG19, decoders: dict[int, Decoder], monkeypatch: pytest.MonkeyPatch):
+    """A border as wide as it has to be, rounded up to 16, and each square of the same memory."""
+    seen, decoder, x = [], decoders[2], picture(480, 320)
+    monkeypatch.setattr(Decoder, "forward", lambda self, x, real=Decoder.forward: seen.append(tuple(x.shape[-2:])) or real(self, x))
+    tiles.decode(decoder, encoder(x, ["relu2_1"])["relu2_1"], 64)
+    assert set(seen) == {((64 + 2 * 16) // 2,) * 2}  # it reaches 4 pixels far
+    squares = []
+    tiles.repaint(encoder, decoders[3], x, 64, lambda features, square: squares.append(square) or features)
+    assert tiles.reach("relu3_1") == 10  # 20 for both: 32, and not 48
+    assert {square.outer(x).shape[-2:] for square in squares} == {(64 + 2 * 32,) * 2}

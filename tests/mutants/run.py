@@ -12,6 +12,8 @@ under 90 % killed.
 from __future__ import annotations
 
 import argparse
+import ast
+import difflib
 import json
 import os
 import re
@@ -62,10 +64,20 @@ def mutmut(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def added(folder: Path, mutant: str) -> str:
-    """The line that a mutant puts in, without its indentation and its comment."""
-    lines = re.findall(r"^\+(?!\+\+)(.*)$", mutmut(folder, "show", mutant), flags=re.MULTILINE)
-    return " ".join(line.split("  # ")[0].strip() for line in lines)
+def added(file: Path, mutants: list[str]) -> dict[str, str]:
+    """{mutant: the line that it puts in}, without its indentation and its comment: what `mutmut show` says, all at once."""
+    text = file.read_text(encoding="utf-8")
+    functions = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    whole, lines = {}, text.split("\n")
+    for node in functions:
+        whole[node.name] = "\n".join(lines[node.lineno - 1 : node.end_lineno]).replace(node.name, "").split("\n")
+    found = {}
+    for mutant in mutants:
+        name = mutant.rpartition(".")[2]
+        before, plain = re.sub(r"\d+$", "orig", name), re.sub(r"^x_?|__mutmut_\d+$", "", name).rpartition("ǁ")[2]
+        changes = (line[1:] for line in difflib.unified_diff(whole[before], whole[name], n=0) if re.match(r"\+(?!\+\+)", line))
+        found[mutant] = " ".join(line.split("  # ")[0].strip() for line in changes).replace("def (", f"def {plain}(")
+    return found
 
 
 def row(module: str) -> tuple[int, dict[str, str]] | None:
@@ -75,7 +87,7 @@ def row(module: str) -> tuple[int, dict[str, str]] | None:
         return None
     codes = json.loads(file.read_text(encoding="utf-8"))["exit_code_by_key"]
     ran = {name: code for name, code in codes.items() if code is not None}
-    survivors = {name: added(BUILD / module, name) for name, code in ran.items() if code not in KILLED}
+    survivors = added(file.with_suffix(""), [name for name, code in ran.items() if code not in KILLED])
     return (len(ran), survivors) if ran else None
 
 
