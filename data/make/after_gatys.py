@@ -1,6 +1,6 @@
 """Compute the pictures and the table of lesson 10: data/pictures/computed/after_gatys*.jpg and computed.json.
 
-    python data/make/after_gatys.py hero [--size 512]      after_gatys_hero: two searches that differ in one term
+    python data/make/after_gatys.py hero [--size 512]      after_gatys_hero: two searches that differ in one term; after_gatys_inputs
     python data/make/after_gatys.py pairs --teacher FOLDER     after_gatys: six pairs by five losses, with their figures
 
 The hero is Andreas Praefcke's photograph of the Neckarfront in Tübingen (CC BY 3.0) and Vincent van Gogh's The Starry Night (public
@@ -31,13 +31,14 @@ FOLDER = Path(__file__).resolve().parents[1] / "pictures" / "computed"
 LESSON = Path(__file__).resolve().parents[2] / "notebooks" / "10_after_gatys.ipynb"
 PAIRS = (("rocket", "night_orchard"), ("chelsea", "mosaic_peacock"), ("coffee", "harbour_woodblock"),
          ("astronaut", "rose_window"), ("rocket", "ink_mountains"), ("chelsea", "garden_points"))  # fmt: skip
+HERO = ("tuebingen_neckarfront", "starry_night")
 SIZE, EVALUATIONS = 128, 30  # of the pairs; evaluations at each of two sizes
 READ = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu4_2")
 
 
 def hero(size: int) -> tuple[Tensor, Tensor]:
     """The Neckarfront in the manner of The Starry Night, without and with the term that matches places."""
-    content, style = nst.assets.picture("tuebingen_neckarfront", size), nst.assets.picture("starry_night", size)
+    content, style = (nst.assets.picture(name, size) for name in HERO)
     recipes = (GatysConfig.default(style_weight=15.0, match_weight=weight) for weight in (0.0, 3.0))
     return tuple(stylize(content, style, config=recipe) for recipe in recipes)
 
@@ -169,6 +170,7 @@ def main() -> None:
     a = p.parse_args()
     a.output.mkdir(parents=True, exist_ok=True)
     if a.what == "hero":
+        nst.save_image(torch.cat([square(name, 256) for name in HERO], -1), a.output / "after_gatys_inputs.jpg")
         nst.save_image(torch.cat(hero(a.size), -1), a.output / "after_gatys_hero.jpg")
         return
     if a.teacher is None:
