@@ -228,29 +228,58 @@ def feature_maps(features: Tensor, channels: Sequence[int], columns: int = 4, he
     return figure
 
 
-def gram_view(grams: Mapping[str, Tensor], height: float = 2.4) -> Figure:
-    """Gram matrices {title: (1, C, C)} as correlations, G_ij / sqrt(G_ii G_jj), so that channels of all strengths are seen.
+def gram_view(grams: Mapping[str, Tensor], height: float = 2.4, sort: bool = False, difference: bool = False) -> Figure:
+    """Gram matrices {title: (1, C, C)} as cosines of channels, G_ij / sqrt(G_ii G_jj), so that channels of all strengths are seen.
 
-    ValueError: no matrices, or another shape.
+    sort: channels that go together side by side, in one order for all: that of a hierarchical clustering of their mean.
+    difference: of two matrices, a third view, the second less the first.
+    ValueError: no matrices, another shape, or a difference of other than two.
     """
     if not grams:
         raise ValueError("grams: expected at least one {title: matrix}, got none")
     shapes = {title: tuple(gram.shape) for title, gram in grams.items()}
     if any(len(shape) != 3 or shape[0] != 1 or shape[1] != shape[2] for shape in shapes.values()):
         raise ValueError(f"grams: expected matrices (1, C, C), got {shapes}")
+    if (sort or difference) and len(set(shapes.values())) > 1:
+        raise ValueError(f"grams: expected matrices of one size, to sort them or to subtract them, got {shapes}")
+    if difference and len(grams) != 2:
+        raise ValueError(f"difference: expected two matrices, got {len(grams)}")
     found = {title: correlations(gram[0].detach().double().cpu()).numpy() for title, gram in grams.items()}
+    if sort:
+        order = _together(sum(found.values()) / len(found))
+        found = {title: values[np.ix_(order, order)] for title, values in found.items()}
     signed = min(values.min() for values in found.values()) < -1e-6
-    figure, axes = _heat_maps(1, len(grams), height, height + 0.4)
-    for ax, (title, values) in zip(axes, found.items()):
-        shown = ax.imshow(values, interpolation="nearest", cmap="RdBu_r" if signed else "magma", vmin=-1 if signed else 0, vmax=1)
-        ax.set(xticks=[0, len(values) - 1], yticks=[0, len(values) - 1])
+    views = [(title, values, "RdBu_r" if signed else "magma", -1 if signed else 0, 1) for title, values in found.items()]
+    if difference:
+        (first, one), (second, two) = found.items()
+        limit = float(np.quantile(np.abs(two - one), 0.998)) or 1.0
+        views.append((f"{second} - {first}", two - one, "RdBu_r", -limit, limit))
+    figure, axes = _heat_maps(1, len(views), height, height + 0.4)
+    for ax, (title, values, colours, low, high) in zip(axes, views):
+        shown = ax.imshow(values, interpolation="nearest", cmap=colours, vmin=low, vmax=high)
+        if sort:
+            ax.set(xticks=[], yticks=[])
+        else:
+            ax.set(xticks=[0, len(values) - 1], yticks=[0, len(values) - 1])
         ax.tick_params(labelsize=CAPTION, length=3)
         ax.set_title(title, fontsize=TITLE, color=INK)
-        ax.set_xlabel("channel", fontsize=CAPTION, labelpad=-8)
-    axes[0].set_ylabel("channel", fontsize=CAPTION, labelpad=-8)
-    _colour_bar(figure, shown, axes, "correlation")
-    figure.set_label("Gram matrices as correlations of channels: " + ", ".join(f"{t} ({s[1]} x {s[1]})" for t, s in shapes.items()))
+        ax.set_xlabel("channel, sorted" if sort else "channel", fontsize=CAPTION, labelpad=3 if sort else -8)
+        if difference and ax is axes[1]:
+            _colour_bar(figure, shown, axes[:2], "cosine")
+    axes[0].set_ylabel("channel, sorted" if sort else "channel", fontsize=CAPTION, labelpad=3 if sort else -8)
+    _colour_bar(figure, shown, axes[2:] if difference else axes, "difference" if difference else "cosine")
+    figure.set_label("Gram matrices as cosines of channels: " + ", ".join(f"{t} ({s[1]} x {s[1]})" for t, s in shapes.items()))
     return figure
+
+
+def _together(cosines: np.ndarray) -> list[int]:
+    """An order of the channels in which those with large cosines are neighbours."""
+    from scipy.cluster.hierarchy import leaves_list, linkage  # scikit-image brings scipy along
+    from scipy.spatial.distance import squareform
+
+    apart = np.clip(1 - (cosines + cosines.T) / 2, 0, None)
+    np.fill_diagonal(apart, 0)
+    return leaves_list(linkage(squareform(apart, checks=False), "average", optimal_ordering=True)).tolist()
 
 
 def _scale(values: np.ndarray) -> dict:

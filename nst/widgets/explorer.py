@@ -125,7 +125,7 @@ class Explorer(Panel):
         if self.shown_gram != layer:
             self.shown_gram, self.drawn["gram"] = layer, heat(self.layers.correlations(layer), 192)
             self.gram.show(self.drawn["gram"])
-            self.gram.caption = f"Gram matrix of {layer}, {len(features)} x {len(features)}, as correlations"
+            self.gram.caption = f"Gram matrix of {layer}, {len(features)} x {len(features)}, as cosines"
         token.check()
         self._show_pair(layer, *channels)
 
@@ -136,11 +136,11 @@ class Explorer(Panel):
             view.show(heat(values))
             view.caption, view.alt = caption, f"{caption} of {layer}"
         value, correlation = (float(m[first, second]) for m in (self.layers.gram(layer), self.layers.correlations(layer)))
-        self.entry.say(f"Gram entry ({first}, {second}) = mean of the product = {value:.4g}; correlation {correlation:.2f}")
+        self.entry.say(f"Gram entry ({first}, {second}) = mean of the product = {value:.4g}; cosine {correlation:.2f}")
 
     def still(self) -> dict[str, Tensor]:
-        return {"photograph": _with_frame(self.picture, self.view.box), "maps that answer there": self.drawn["maps"],
-                "correlations": heat(in_groups(self.layers.correlations(self.shown_gram)), 192)}  # fmt: skip
+        return {"picture": _with_frame(self.picture, self.view.box), "maps that answer there": self.drawn["maps"],
+                "cosines of channels": heat(in_groups(self.layers.correlations(self.shown_gram)), 192)}  # fmt: skip
 
 
 def _with_frame(picture: Tensor, box: list[float]) -> Tensor:

@@ -209,7 +209,7 @@ def test_the_papers_read_what_the_recipes_read():
         "Gatys 2015": {"content": paper.content_layers, "style": paper.style_layers},
         "Johnson 2016": {"content": johnson.content_layers, "style": johnson.style_layers},
         "AdaIN 2017": {"content": (adain.LAYER,), "style": adain.STYLE_LAYERS},
-        "WCT 2017": {"content": (), "style": decoders.LAYERS},
+        "WCT 2017": {"content": decoders.LAYERS, "style": decoders.LAYERS},  # it whitens what it colours
     }
     # a mark for each, at its layer's column
     layers = {text.words: (text.left + text.right) / 2 for text in texts("vgg19") if text.words.startswith("relu")}

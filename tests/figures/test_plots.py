@@ -101,7 +101,7 @@ def test_texts_instead_say_what_is_varied_and_what_came_out():
     assert curves.get_label() == "Lines of loss over steps: a from 3,000 to 2; b from 1 to 0.25"
     maps = plots.feature_maps(torch.arange(8.0).reshape(1, 2, 2, 2), [1, 0])
     assert maps.get_label() == "Feature maps of channels 1, 0, from 0 to 7"
-    assert plots.gram_view({"g": torch.eye(3)[None]}).get_label() == "Gram matrices as correlations of channels: g (3 x 3)"
+    assert plots.gram_view({"g": torch.eye(3)[None]}).get_label() == "Gram matrices as cosines of channels: g (3 x 3)"
 
 
 def test_pictures_become_small_jpegs_lines_and_coarse_maps_pngs():
@@ -345,18 +345,35 @@ def test_features_before_the_relu_are_drawn_around_zero():
     assert dark.get_clim() == (0, 1)
 
 
-def test_gram_views_are_correlations_with_named_axes():
+def test_gram_views_are_cosines_with_named_axes():
     features = torch.randn(3, 50).abs()
     gram = {"g": torch.tensor([[[4.0, 2.0], [2.0, 9.0]]]), "h": (features @ features.T)[None]}
     first, second, bar = plots.gram_view(gram).axes
     assert np.allclose(first.images[0].get_array(), [[1, 1 / 3], [1 / 3, 1]])
     lengths = features / features.norm(dim=1, keepdim=True)
     assert np.allclose(second.images[0].get_array(), lengths @ lengths.T, atol=1e-5)
-    assert first.images[0].get_clim() == (0, 1) and bar.get_ylabel() == "correlation"
+    assert first.images[0].get_clim() == (0, 1) and bar.get_ylabel() == "cosine"
     assert first.get_xlabel() == second.get_xlabel() == first.get_ylabel() == "channel"
     assert [tick.get_text() for tick in second.get_xticklabels()] == ["0", "2"]
     signed = plots.gram_view({"g": torch.tensor([[[4.0, -2.0], [-2.0, 9.0]]])}).axes[0].images[0]
     assert signed.get_clim() == (-1, 1) and float(signed.get_array()[0, 1]) == pytest.approx(-1 / 3)
+
+
+def test_gram_views_can_be_sorted_and_subtracted():
+    """Two groups of channels, dealt out by turns: sorted, they are two blocks; the difference is that of the cosines."""
+    apart = torch.full((4, 4), 0.1)
+    apart[::2, ::2] = apart[1::2, 1::2] = 0.9
+    alike = apart.fill_diagonal_(1.0)[None]
+    first, second, minus, bar, bar_of_minus = plots.gram_view({"a": alike, "b": 4 * alike}, sort=True, difference=True).axes
+    for ax in (first, second):
+        shown = ax.images[0].get_array()
+        assert np.allclose(shown[:2, :2], [[1, 0.9], [0.9, 1]]) and np.allclose(shown[:2, 2:], 0.1)
+    assert np.allclose(minus.images[0].get_array(), 0) and minus.get_title() == "b - a"
+    assert (bar.get_ylabel(), bar_of_minus.get_ylabel()) == ("cosine", "difference")
+    with pytest.raises(ValueError, match="difference: expected two matrices, got 1"):
+        plots.gram_view({"a": alike}, difference=True)
+    with pytest.raises(ValueError, match="of one size"):
+        plots.gram_view({"a": alike, "b": alike[:, :2, :2]}, sort=True)
 
 
 # --- bad input --------------------------------------------------------------------------------------------------------------------
