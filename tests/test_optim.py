@@ -300,31 +300,34 @@ def textures(seed, size=48):
     return function, torch.rand(1, 3, size, size, generator=g, dtype=torch.float64)
 
 
-def test_steps_that_prove_too_long_make_the_next_ones_shorter():
-    """Without `heed` about 90 of these 360 evaluations are spent on steps that are not taken, now and then every other one."""
-    wasted = 0
-    for seed in range(3):
+@pytest.mark.parametrize("seed", range(3))
+def test_bands_help_and_do_no_harm_where_they_mislead(seed: int, monkeypatch: pytest.MonkeyPatch):
+    """At seed 2 a Hessian varies within its bands: with one trust all the time the loss ends 25 times as high."""
+    found = {}
+    for bands in (Bands, lambda *_: None):
+        monkeypatch.setattr("nst.optim.Bands", bands)
         function, start = textures(seed)
-        trace = []
-        minimize_in_box(lambda x, trace=trace, function=function: (trace.append(function(x)[0]), function(x))[1], start, 120)
-        wasted += sum(loss >= min(trace[:n]) for n, loss in enumerate(trace) if n)
-    assert wasted < 75, wasted
+        found[bands] = function(minimize_in_box(function, start, 120))[0]
+    with_bands, without = found.values()
+    assert with_bands < 0.8 * without
 
 
-def test_caution_scales_all_bands_and_goes_away():
+def test_steps_that_prove_too_long_bring_the_scales_together_and_others_apart_again():
     bands = Bands(picture(0, 8, 8), history=3)
     step, change = picture(1, 8, 8), picture(2, 8, 8)
     bands.learn(step, change, (step * change).sum())
-    bold = bands.scales()
-    for too_long, caution in ((True, 0.7), (True, 0.49), (True, 0.343), (False, 0.4116), (False, 0.49392)):
+    full = bands.scales()
+    apart = full.log().std()
+    for too_long, trust in ((True, 0.5), (True, 0.25), (False, 0.275), (False, 0.3025)):
         bands.heed(too_long)
-        torch.testing.assert_close(bands.scales(), caution * bold)
-    for _ in range(4):
+        assert float(bands.scales().log().std() / apart) == pytest.approx(trust)
+    for _ in range(20):
         bands.heed(too_long=False)
-    assert torch.equal(bands.scales(), bold)  # never bolder than at first
-    for _ in range(30):
+    torch.testing.assert_close(bands.scales(), full)  # never more trust than at first
+    for _ in range(60):
         bands.heed(too_long=True)
-    torch.testing.assert_close(bands.scales(), 1e-3 * bold)
+    energies = [torch.stack(e).sum(0).sum() for e in zip(*bands.pairs, strict=True)]
+    torch.testing.assert_close(bands.scales(), torch.full_like(full, float((energies[0] / energies[1]).sqrt())))  # one number
 
 
 def test_bands_hear_of_each_step_that_was_not_taken_at_once(monkeypatch):
