@@ -225,6 +225,13 @@ def test_no_tracked_file_holds_a_path_of_one_machine():
     assert [(name, found[0]) for name, text in texts().items() if (found := pattern.search(text))] == []
 
 
+@pytest.mark.skipif(not (TOP / ".git").exists(), reason="no clone")
+def test_no_environment_and_nothing_built_is_tracked():
+    """A tracked link .venv would replace the environment of everybody who updates a clone."""
+    command = ["git", "ls-files", "--cached", "--ignored", "--exclude-standard"]
+    assert subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=True).stdout == ""
+
+
 def test_no_tracked_file_names_a_package_index():
     hosts = ["pypi" + ".org", "python" + "hosted", "pytorch" + ".org/whl", "anaconda" + ".org", "npmjs" + ".org"]
     needles = [*hosts, "--index" + "-url", "--extra-" + "index-url", ".." + "/shared"]  # in two pieces: this file is tracked, too
@@ -259,6 +266,8 @@ def test_what_a_newcomer_looks_for_is_there(name: str):
 def test_makefile_has_the_targets_that_the_texts_name():
     targets = set(re.findall(r"^([a-z]+):", (TOP / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
     assert {"help", "run", "test", "lab", "app", "notebooks", "lint", "lock", "clean"} <= targets
+    app = re.search(r"^app:(?:.*\n\t.*)+", (TOP / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)[0]
+    assert int(re.search(r"websocket_max_message_size':(\d+)", app)[1]) >= 200 * 2**20  # for photographs that are sent
     for name in ("README.md", "CONTRIBUTING.md", "notebooks/README.md"):
         text = (TOP / name).read_text(encoding="utf-8")
         assert set(re.findall(r"(?:^ *|`)make ([a-z]+)", text, flags=re.MULTILINE)) <= targets, name
