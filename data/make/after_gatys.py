@@ -1,6 +1,6 @@
 """Compute the pictures and the table of lesson 10: data/pictures/computed/after_gatys*.jpg and computed.json.
 
-    python data/make/after_gatys.py hero [--size 512]      after_gatys_hero: two searches that differ in one term; after_gatys_inputs
+    python data/make/after_gatys.py hero [--size 512]      after_gatys_hero (two searches, one term apart), after_gatys_inputs
     python data/make/after_gatys.py pairs --teacher FOLDER     after_gatys: six pairs by five losses, with their figures
 
 The hero is Andreas Praefcke's photograph of the Neckarfront in Tübingen (CC BY 3.0) and Vincent van Gogh's The Starry Night (public

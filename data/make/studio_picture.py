@@ -1,6 +1,6 @@
 """The picture of the studio in README: the widget in a browser, after a run.
 
-    python data/make/studio_picture.py [--content NAME] [--style NAME] [--style-weight W] [--size 256]
+    python data/make/studio_picture.py [--content NAME] [--style NAME] [--style-weight W] [--size 384]
 
 Serves the playground as `make app` does and photographs it with Chromium (Debian: apt-get install chromium) through playwright.
 """
@@ -59,8 +59,8 @@ def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--content", default="astronaut")
     p.add_argument("--style", default="night_orchard")
-    p.add_argument("--style-weight", type=float, default=20.0)
-    p.add_argument("--size", type=int, default=256)
+    p.add_argument("--style-weight", type=float, default=10.0)
+    p.add_argument("--size", type=int, default=384)
     a = p.parse_args()
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
