@@ -42,17 +42,18 @@ def real_vgg19(folder: Path, padding: str = "zeros") -> VGG19:
     return encoder.eval().requires_grad_(False)
 
 
-def small_vgg19(folder: Path) -> VGG19:
-    """The 16x VGG-19, complete up to relu5_1."""
-    stored = load_file(Path(folder) / "vgg19_16x_encoder5.safetensors")
-    weights = {f"{n}.{p}": stored[f"conv{n[4]}{n[6]}.{p}"] for n in CONVOLUTIONS for p in ("weight", "bias")}
+def small_vgg19(folder: Path, level: int = 5) -> VGG19:
+    """The 16x VGG-19, complete up to relu5_1; or the one of another level, 1 to 4, complete up to its relu{level}_1."""
+    stored = load_file(Path(folder) / f"vgg19_16x_encoder{level}.safetensors")
+    names = CONVOLUTIONS[: CONVOLUTIONS.index(f"conv{level}_1") + 1]
+    weights = {f"{n}.{p}": stored[f"conv{n[4]}{n[6]}.{p}"] for n in names for p in ("weight", "bias")}
     mean, std = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_STD)
     first = stored["conv0.weight"][:, :, 0, 0]  # (3, 3)
     weights["conv1_1.weight"], weights["conv1_1.bias"] = fold_input(
         weights["conv1_1.weight"], weights["conv1_1.bias"], first * std, first @ mean + stored["conv0.bias"]
     )
-    encoder = VGG19(SMALL_WIDTHS, padding="reflect")
-    encoder.load_state_dict(weights)
+    encoder = VGG19((len(weights["conv1_1.bias"]), *SMALL_WIDTHS[1:]), padding="reflect")
+    encoder.load_state_dict(weights, strict=level == 5)
     return encoder.eval().requires_grad_(False)
 
 

@@ -1,8 +1,9 @@
 from . import computed, diagrams, drawing, panels, plots, sheets
-from .plots import PALETTE, feature_maps, gram_view, labelled_grid, loss_curves, picture_grid, plain, plain_log, show
+from .plots import PALETTE, clouds, feature_maps, gram_view, labelled_grid, loss_curves, picture_grid, plain, plain_log, show
 
 __all__ = [
     "PALETTE",
+    "clouds",
     "computed",
     "diagrams",
     "drawing",

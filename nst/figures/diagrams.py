@@ -271,8 +271,9 @@ def adain() -> Drawing:
     """1703.06868: statistics are exchanged between an encoder and a decoder; two losses train the decoder."""
     d = Drawing(
         "AdaIN 2017: exchange means and deviations, then decode",
-        "In use: content c and style s go through VGG-19 up to relu4_1. AdaIN gives each channel of f(c) the mean and the "
-        "deviation that it has in f(s); the result t goes through a decoder, which paints g(t). In training: g(t) goes through "
+        "In use: content c and style s go through VGG-19 up to relu4_1 and give the features x = f(c) and y = f(s). AdaIN gives "
+        "each channel of x the mean and the deviation that it has in y; the result t goes through a decoder, which paints g(t). "
+        "In training: g(t) goes through "
         "VGG-19 again; the content loss compares its features with t, the style loss its means and deviations at four layers with "
         "those of s. Dotted arrows lead from both back to the decoder.",
         556,
@@ -281,13 +282,13 @@ def adain() -> Drawing:
     d.picture(MARGIN, up - 38, 100, 76, "content", "content *c*")
     d.picture(MARGIN, down - 38, 100, 76, "style", "style *s*")
     d.network(172, 56, 104, 248, "VGG-19\nto relu4_1", "frozen", last=0.8)
-    for y, turn, name, above in ((up, c - 43, "*f*(*c*)", -9), (down, c + 43, "*f*(*s*)", 20)):
+    for y, turn, name, above in ((up, c - 43, "*x* = *f*(*c*)", -9), (down, c + 43, "*y* = *f*(*s*)", 20)):
         d.arrow((131, y), (170, y))
         d.arrow((278, y), (423, y), (423, turn))
         d.text(354, y + above, name, color=KINDS["frozen"].ink)
-    d.box(324, c - 41, 198, 82, "AdaIN\n*t* = *σ*_{s} (*f*(*c*) − *μ*_{c}) / *σ*_{c} + *μ*_{s}\nchannel by channel", "statistics")
-    d.arrow((524, c), (586, c))
-    d.text(562, c - 10, "*t*", color=KINDS["statistics"].ink)
+    d.box(308, c - 41, 230, 82, "AdaIN\n*t* = *σ*(*y*) (*x* − *μ*(*x*)) / *σ*(*x*) + *μ*(*y*)\nchannel by channel", "statistics")
+    d.arrow((540, c), (586, c))
+    d.text(564, c - 10, "*t*", color=KINDS["statistics"].ink)
     d.network(588, c - 62, 104, 124, "decoder *g*\nlearns to paint\nfeatures", "trained", first=0.74)
     d.picture(730, c - 38, 100, 76, "result", "result *g*(*t*)")
     d.arrow((694, c - 10), (727, c - 10))
@@ -303,8 +304,8 @@ def adain() -> Drawing:
         d.box(342, y - 25, 214, 50, words, "loss")
         d.arrow((628, y - inside), (558, y - inside))
         d.arrow((558, y + inside), (628, y + inside), kind="backward")
-    d.dot(536, c)
-    d.arrow((536, c), (536, 365))
+    d.dot(550, c)
+    d.arrow((550, c), (550, 365))
     d.dot(300, down)
     d.arrow((300, down), (300, 452), (340, 452))
     d.text(290, 404, "*μ*, *σ* of *s*", size=12.5, align="end", color=KINDS["statistics"].ink)
@@ -316,19 +317,19 @@ def wct() -> Drawing:
     """1705.08086: the whole covariance is exchanged, at one level, and at five levels one after the other."""
     d = Drawing(
         "WCT 2017: whiten, colour, decode; from large strokes to fine grain",
-        "One level: content and style go through VGG-19 up to one layer. Whitening takes mean and covariance away from the "
-        "content's features, colouring gives them the style's; a decoder, trained on photographs and on no style, makes a picture "
-        "of them. The cascade: this is done at relu5_1, relu4_1, relu3_1, relu2_1 and relu1_1, and each level repaints the "
-        "picture of the last one.",
+        "One level: content and style go through VGG-19 up to one layer and give the features x and y. Whitening subtracts the "
+        "mean of x and makes its covariance the identity, colouring gives it the covariance and the mean of y; a decoder, which "
+        "has learned to give pictures back and has seen no style transfer, makes a picture of them. The cascade: this is done at "
+        "relu5_1, relu4_1, relu3_1, relu2_1 and relu1_1, and each level repaints the picture of the last one.",
         622,
     )
     up, down = 120, 252
     d.picture(MARGIN, up - 36, 96, 72, "content", "content *c*")
     d.picture(MARGIN, down - 36, 96, 72, "style", "style *s*")
     d.network(168, 62, 96, 248, "VGG-19\nto one layer", "frozen", last=0.8)
-    d.box(308, up - 36, 140, 72, "whiten\n*Σ*_{c}^{−½} (*f*_{c} − *μ*_{c})\ncovariance gone", "statistics")
-    d.box(490, up - 36, 132, 72, "colour\n*Σ*_{s}^{½} ( … ) + *μ*_{s}\ntakes the style's", "statistics")
-    d.box(308, down - 27, 140, 54, "measure\n*μ*_{s} and *Σ*_{s}", "statistics")
+    d.box(308, up - 36, 140, 72, "whiten\n*Σ*_{x}^{−½} (*x* − *μ*_{x})\ncovariance gone", "statistics")
+    d.box(490, up - 36, 132, 72, "colour\n*Σ*_{y}^{½} ( … ) + *μ*_{y}\ntakes the style's", "statistics")
+    d.box(308, down - 27, 140, 54, "measure\n*μ*_{y} and *Σ*_{y}", "statistics")
     d.network(662, up - 50, 94, 100, "decoder\nof this layer", "trained", first=0.7)
     d.picture(792, up - 30, 80, 60, "result", "result")
     for y in (up, down):
@@ -337,7 +338,7 @@ def wct() -> Drawing:
     for left, right in ((450, 488), (624, 660), (758, 789)):
         d.arrow((left, up), (right, up))
     d.arrow((450, down), (556, down), (556, up + 38))
-    learned = "the decoder has learned,\non photographs, to undo\nVGG-19; it knows no style"
+    learned = "it has learned to undo\nVGG-19: it gives photographs\nand paintings back, no more"
     d.lines(662, down - 30, learned, size=12.5, align="start", color=FAINT)
 
     d.rule(MARGIN, 342, WIDTH - MARGIN, 342)
@@ -363,19 +364,20 @@ def wct() -> Drawing:
 def norms() -> Drawing:
     """What batch (1502.03167), instance (1607.08022) and adaptive instance norm (1703.06868) take their mean and deviation over."""
     d = Drawing(
-        "Three norms: over what are mean and deviation taken?",
+        "Norms: over what are mean and deviation taken?",
         "Blocks of features with the axes channels, places and pictures; marked is what shares one mean and one deviation. Batch "
         "norm: one channel, all places of all pictures; scale and shift are learned. Instance norm: one channel, the places of "
-        "one picture; scale and shift are learned. Adaptive instance norm: the same, but scale and shift are the deviation and "
-        "the mean of that channel in the style picture.",
+        "one picture; scale and shift are learned, in conditional instance norm a pair for each style. Adaptive instance norm: the "
+        "same places, but scale and shift are the deviation and the mean of that channel in the style's features y.",
         462,
     )
-    normal = "(*x* − *μ*_{nc}) / *σ*_{nc}"
+    normal = "(*x* − *μ*_{nk}) / *σ*_{nk}"
     columns = (
-        (96, 67, "batch norm", "all places\nof all pictures", "*γ*_{c} (*x* − *μ*_{c}) / *σ*_{c} + *β*_{c}", "*γ*, *β* learned"),
-        (346, 67, "instance norm", "the places\nof one picture", "*γ*_{c} " + normal + " + *β*_{c}", "*γ*, *β* learned"),
-        (590, 140, "adaptive instance norm", "the places\nof one picture", "*σ*_{c}(*s*) " + normal + " + *μ*_{c}(*s*)",
-         "scale and shift read off the style *s*"),
+        (96, 67, "batch norm", "all places\nof all pictures", "*γ*_{k} (*x* − *μ*_{k}) / *σ*_{k} + *β*_{k}", "*γ*, *β* learned"),
+        (346, 67, "instance norm", "the places\nof one picture", "*γ*_{k} " + normal + " + *β*_{k}",
+         "*γ*, *β* learned; conditional: a pair for each style"),
+        (590, 140, "adaptive instance norm", "the places\nof one picture", "*σ*_{k}(*y*) " + normal + " + *μ*_{k}(*y*)",
+         "read off *y*, the style's features"),
     )  # fmt: skip
     for i, (left, half, name, over, formula, learned) in enumerate(columns):
         d.text(left + half, 76, name, size=14.5, bold=True)
@@ -388,7 +390,7 @@ def norms() -> Drawing:
     d.text(left - 10, 206, "places", size=12, align="end", color=FAINT)
     d.text(left + 114, 256, "pictures", size=12, align="start", color=FAINT)
     _block(d, 772, 144, pictures=1, marked=1, kind="picture")
-    d.text(812, 280, "style *s*", size=12.5, bold=True, color=KINDS["picture"].ink)
+    d.text(812, 280, "style: *y*", size=12.5, bold=True, color=KINDS["picture"].ink)
     d.rule(MARGIN, 412, WIDTH - MARGIN, 412)
     d.slab(MARGIN + 2, 431, 20, 10, 10, "statistics", strong=True)
     d.text(MARGIN + 40, 440.5, "what shares one mean *μ* and one deviation *σ*", size=12.5, align="start", color=FAINT)

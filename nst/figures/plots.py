@@ -29,7 +29,8 @@ except ModuleNotFoundError as error:
 
 from nst.figures.panels import CAPTION, DENSITY, INK, PAGE, SCREEN, TITLE, labelled_grid, picture_grid, room, wrap
 
-__all__ = ["PALETTE", "feature_maps", "gram_view", "labelled_grid", "loss_curves", "picture_grid", "plain", "plain_log", "show"]
+__all__ = ["PALETTE", "clouds", "feature_maps", "gram_view", "labelled_grid", "loss_curves", "picture_grid", "plain", "plain_log",
+           "show"]  # fmt: skip
 
 LARGEST = 86_000  # bytes of one figure: twelve of them and their base64 stay below 1.5 MB
 QUALITIES = ((1, 76), (1, 68), (1, 60), (1, 52), (0.8, 60), (0.65, 60), (0.5, 60))  # size and JPEG quality: the first below LARGEST
@@ -280,6 +281,52 @@ def _together(cosines: np.ndarray) -> list[int]:
     apart = np.clip(1 - (cosines + cosines.T) / 2, 0, None)
     np.fill_diagonal(apart, 0)
     return leaves_list(linkage(squareform(apart, checks=False), "average", optimal_ordering=True)).tolist()
+
+
+def clouds(points: Mapping[str, Tensor], hues: Tensor | None = None, xlabel: str = "", ylabel: str = "") -> Figure:
+    """Clouds of points {title: (2, N)} side by side on the same axes, each with the ellipse of its covariance at two deviations.
+
+    hues: (N,) from 0 to 1, a colour for each point that it has in every cloud, so that one sees where it went; None: one colour.
+    Points far outside (one in 500 on each side) are cut off. The colours go round in a circle: 0 is 1.
+    ValueError: no clouds, another shape, fewer than three points.
+    """
+    shapes = {title: tuple(cloud.shape) for title, cloud in points.items()}
+    if not points or any(len(shape) != 2 or shape[0] != 2 or shape[1] < 3 for shape in shapes.values()):
+        raise ValueError(f"points: expected at least one {{title: (2, N)}} of three points or more, got {shapes}")
+    if hues is not None and any(shape[1] != len(hues) for shape in shapes.values()):
+        raise ValueError(f"hues: expected one for each point of {shapes}, got {len(hues)}")
+    drawn = {title: cloud.detach().double().cpu().numpy() for title, cloud in points.items()}
+    ellipses = {title: _ellipse(cloud) for title, cloud in drawn.items()}
+    ends = [np.quantile(each, (0.002, 0.998), axis=1) for each in (*drawn.values(), *ellipses.values())]
+    ends = np.moveaxis(ends, 2, 0)  # (2, clouds, 2)
+    middle, reach = (ends.min((1, 2)) + ends.max((1, 2))) / 2, 0.56 * np.ptp(ends, (1, 2)).max()  # one scale for both axes
+    width = PAGE / max(3, len(drawn))
+    figure = Figure(figsize=(width * len(drawn) + 0.4, width + 0.5), layout="constrained")
+    colours = {"color": PALETTE[0], "alpha": 0.35}
+    if hues is not None:
+        colours = {"c": hues.detach().cpu().numpy(), "cmap": "hsv", "vmin": 0, "vmax": 1, "alpha": 0.7}
+    for ax, (title, cloud) in zip(figure.subplots(1, len(drawn), squeeze=False, sharey=True)[0], drawn.items()):
+        ax.scatter(*cloud, s=7, linewidths=0, **colours)
+        ax.plot(*ellipses[title], color=INK, lw=1.6)
+        ax.set(xlim=(middle[0] - reach, middle[0] + reach), ylim=(middle[1] - reach, middle[1] + reach), aspect="equal")
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_locator(ticker.MaxNLocator(5))
+        ax.set_title(wrap(title, width, TITLE), fontsize=TITLE, color=INK)
+        ax.set_xlabel(xlabel, fontsize=CAPTION, color=INK)
+        ax.tick_params(labelsize=CAPTION)
+        ax.grid(alpha=0.25)
+        ax.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].set_ylabel(ylabel, fontsize=CAPTION, color=INK)
+    figure.set_label(f"Clouds of points with the ellipses of their covariances: {', '.join(points)}".replace("\n", " "))
+    return figure
+
+
+def _ellipse(cloud: np.ndarray) -> np.ndarray:
+    """(2, 200) points at two deviations from the mean of a cloud (2, N), in all directions."""
+    values, vectors = np.linalg.eigh(np.cov(cloud))
+    angles = np.linspace(0, 2 * np.pi, 200)
+    around = 2 * np.sqrt(values.clip(0))[:, None] * np.stack([np.cos(angles), np.sin(angles)])
+    return cloud.mean(1, keepdims=True) + vectors @ around
 
 
 def _scale(values: np.ndarray) -> dict:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from nst import assets, wct
 from nst.images import resize
+from nst.support.arguments import check_choice
 from nst.widgets.explorer_model import tiles
 from nst.widgets.mixer_model import BRUSHES, CORNERS, AdaINMix, FastMix, WCTMix, corner_weights, knows_strength
 from nst.widgets.parts import (
@@ -38,23 +39,24 @@ class Mixer(Panel):
     """`nst.widgets.mixer(content, styles)`: up to four styles in the corners of a square, mixed where one points.
 
     content: a picture (1, 3, H, W) or a name.   styles: up to four of them, or {title: picture}.   size: shorter side in pixels.
+    method: with which it begins, "adain", "wct" or "fast" (the trained styles).
     AdaIN has one alpha and WCT one for each level; the trained styles have their strength. A mask, drawn or uploaded, says where.
-    `picture` is the latest result. ValueError: an unknown name, or more than four styles.
+    `picture` is the latest result. ValueError: an unknown name or method, or more than four styles.
     """
 
     title = "Mixer"
     hint = "Move the ring between the styles, and the sliders; draw where to paint."
 
-    def __init__(
-        self, content: Source = "astronaut", styles: Sequence[Source] | Mapping[str, Tensor] | None = None, size: int = 256
-    ):
+    def __init__(self, content: Source = "astronaut", styles: Sequence[Source] | Mapping[str, Tensor] | None = None,
+                 size: int = 256, method: str = "adain"):  # fmt: skip
+        check_choice("method", method, [value for _, value in METHODS])
         super().__init__()
         self.size, self.mixes = size, {}
         self.styles = named(styles, assets.styles()[:4], size)
         if not 1 <= len(self.styles) <= len(CORNERS):
             raise ValueError(f"styles: expected one to four, got {len(self.styles)}")
         self.photo = Chooser("Photograph", "content", content, self.line.say)
-        self.method = one_of("Method", METHODS)
+        self.method = one_of("Method", METHODS, method)
         self.pad = Picture(mode="point", alt="Mixture of the styles: arrow keys move between the corners")
         self.pad.add_class("nst-small")
         self.pad.show(_pad_of(list(self.styles.values())))

@@ -376,6 +376,34 @@ def test_gram_views_can_be_sorted_and_subtracted():
         plots.gram_view({"a": alike, "b": alike[:, :2, :2]}, sort=True)
 
 
+def test_clouds_share_their_axes_and_each_has_its_ellipse():
+    spread = torch.tensor([[3.0, 0.0], [0.0, 0.5]])
+    clouds = {"flat": spread @ torch.randn(2, 400), "shifted": torch.randn(2, 60) + torch.tensor([[1.0], [2.0]])}
+    figure = plots.clouds(clouds, xlabel="channel 3", ylabel="channel 5")
+    axes = figure.axes
+    assert [ax.get_title() for ax in axes] == ["flat", "shifted"] and axes[0].get_ylabel() == "channel 5"
+    assert axes[0].get_xlim() == axes[1].get_xlim() and axes[0].get_aspect() == 1 == axes[1].get_aspect()
+    for ax, cloud in zip(axes, clouds.values()):
+        assert np.allclose(ax.collections[0].get_offsets().T, cloud)
+        around = np.stack(ax.lines[0].get_data()) - cloud.numpy().mean(1, keepdims=True)
+        distances = (around * np.linalg.solve(np.cov(cloud.numpy()), around)).sum(0)  # Mahalanobis, squared
+        assert np.allclose(distances, 4)
+
+
+def test_points_keep_their_hues_from_cloud_to_cloud():
+    hues = torch.linspace(0, 1, 50)
+    first, second = plots.clouds({"a": torch.randn(2, 50), "b": torch.randn(2, 50)}, hues=hues).axes
+    assert np.allclose(first.collections[0].get_array(), hues) and np.allclose(second.collections[0].get_array(), hues)
+
+
+@pytest.mark.parametrize("points", [{}, {"a": torch.zeros(3, 5)}, {"a": torch.zeros(2, 2)}, {"a": torch.zeros(1, 2, 5)}])
+def test_wrong_clouds_are_named(points):
+    with pytest.raises(ValueError, match=r"points: expected at least one"):
+        plots.clouds(points)
+    with pytest.raises(ValueError, match="hues: expected one for each point"):
+        plots.clouds({"a": torch.randn(2, 5)}, hues=torch.zeros(4))
+
+
 # --- bad input --------------------------------------------------------------------------------------------------------------------
 
 

@@ -555,6 +555,14 @@ def test_mixer_answers_each_control(monkeypatch: pytest.MonkeyPatch):
     assert mixer.picture.shape == assets.picture("coffee", 48).shape
 
 
+def test_mixer_begins_with_the_method_asked_for():
+    mixer = small_mixer(method="wct")
+    assert mixer.worker.wait(PATIENCE)
+    assert mixer.method.value == "wct" and list(mixer.mixes) == ["wct"]
+    with pytest.raises(ValueError, match="method"):
+        small_mixer(method="gatys")
+
+
 def test_mixer_shows_only_the_controls_of_the_method():
     mixer = small_mixer()
 
