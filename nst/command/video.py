@@ -203,12 +203,13 @@ def _decoded(reader, film, pieces: _Pieces) -> Iterator[tuple[object, int]]:
     """(frame, time in the film's units) in a rising order; damaged packets are counted, and passed over."""
     import av
 
-    last, shift, packets, decode = None, 0, iter(reader.demux(film)), decoder(film)
+    last, shift, packets, decode, lengths = None, 0, iter(reader.demux(film)), decoder(film), {}
     while True:
         try:
             packet = next(packets, None)
             if packet is None:
                 return
+            lengths[packet.pts] = packet.duration or 0  # a frame may come later than its packet
             found = decode(packet)
         except av.FFmpegError:  # of the packet; or of the file, whose packets have then come to an end
             pieces.damaged += 1
@@ -220,7 +221,7 @@ def _decoded(reader, film, pieces: _Pieces) -> Iterator[tuple[object, int]]:
                 back = (last - time) * pieces.time_base > 1  # seconds: the clock begins anew, as where films were put together
                 shift += last + pieces.step - time if back else 0
                 time = last + (pieces.step if back else 1)
-            last, pieces.last = time, max(pieces.step, frame.duration or 0)
+            last, pieces.last = time, max(pieces.step, lengths.pop(frame.pts, 0))
             yield frame, time
 
 
