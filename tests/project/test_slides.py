@@ -96,6 +96,17 @@ def test_core_takes_the_tagged_cells_only(make: ModuleType):
     assert len(make.slides(lesson, core=True)) == 2
 
 
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_each_lesson_has_a_deck_for_a_session(path: Path, make: ModuleType):
+    """What notebooks/README.md promises: about a dozen cells, two minutes for each; none of them is one that slides leave out."""
+    lesson = nbformat.read(path, as_version=4)
+    core = [cell for cell in lesson.cells if "core" in cell.metadata.get("tags", [])]
+    assert 6 <= len(core) <= 16
+    assert any(make.pictures(cell) for cell in core if cell.cell_type == "code")
+    made = make.slides(lesson, core=True)
+    assert 3 <= len(made) <= 20 and len(made) < len(make.slides(lesson)) and all(slide.blocks for slide in made)
+
+
 def test_long_paragraphs_are_cut_and_whole_in_the_notes(make: ModuleType):
     sentence = "A sentence of some length that says one thing and then another. "
     lesson = new_notebook(cells=[new_markdown_cell("# T\n\n" + sentence * 8 + "**Question.** Why?\n\n* point\n* point")])
