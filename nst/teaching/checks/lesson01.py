@@ -42,7 +42,7 @@ def to_caffe(function: Callable[[Tensor], Tensor]) -> str:
             "only the first picture of the batch was used": right[:1],
             "the channels are last: Caffe's blob keeps (B, 3, H, W)": right.movedim(1, -1),
         })  # fmt: skip
-    return "blue, green, red in 0 … 255, less each channel's own mean"
+    return "blue, green, red in 0 … 255, with each channel's own mean subtracted"
 
 
 def _measured_field(layers: list[tuple[int, int]]) -> int:
