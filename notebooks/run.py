@@ -282,7 +282,7 @@ def figure(picture: bytes, file: Path, link: str, caption: str, text: str) -> st
 def slow_cells(build: Path, results: dict[str, dict], least: float = 3.0) -> str:
     """seconds.md: the code cells of the lessons in `build` that took longest, as a table in Markdown."""
     lines = ["| lesson | below the heading | core | seconds |", "|---|---|---|---|"]
-    for name in sorted(results):
+    for name in filter(lambda name: name[0].isdigit(), sorted(results)):
         heading = ""
         for cell in nbformat.read(build / f"{name}.ipynb", as_version=4).cells:
             heading = next(reversed([*headings([cell])]), heading)
