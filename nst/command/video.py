@@ -233,7 +233,6 @@ def _join(pieces: _Pieces, reader, sounds: dict[int, str], aside: Path) -> None:
 
     with av.open(place(aside), "w") as writer, av.open(place(pieces.file(0))) as first:
         film = writer.add_stream_from_template(first.streams.video[0], opaque=True)
-        film.time_base = pieces.time_base
         with contextlib.ExitStack() as stack:
             tracks = []
             for index, codec in sounds.items():  # each read on its own, so that all can be put in order
