@@ -14,8 +14,8 @@ A network that is there is not trained again. Each run changes one thing. The lo
     network   zeros in place of reflection, transposed in place of resize convolutions, from random weights
 
 Every loss in computed.json is of pictures before they became JPEG, measured alike for all: content at relu3_2 and relu4_2, style
-unweighted. A picture's are its own, at 256 px; "seen" and "unseen" are means over 24 crops each of photographs that the network
-learned from and of others. "seeds" has the three seeds' values.
+unweighted. A picture's are its own, at 256 px; "seen" and "unseen" are means over 10 crops each of photographs that the network
+learned from and of others, "seen, by all" of the first by the network that learned from all; lists have a value for each seed.
 """
 
 import argparse
@@ -114,8 +114,8 @@ class Judge:
         return {k: v.item() for k, v in self.loss.parts(painted, content, self.encoder).items()}
 
     def mean(self, net: nst.TransformerNet, files: list[Path]) -> dict[str, float]:
-        """Over 24 crops, each judged alone."""
-        crops = Crops(files, 128, seed=99)(0, range(24)).content.split(1)
+        """Over 10 crops, each judged alone."""
+        crops = Crops(files, 128, seed=99)(0, range(10)).content.split(1)
         found = [self(net.stylize(crop.to(nst.device())), crop.to(nst.device())) for crop in crops]
         return {k: sum(x[k] for x in found) / len(found) for k in found[0]}
 
@@ -182,21 +182,23 @@ class Sheets:
 
     def data(self):
         runs = {"1 photograph": "data_1", "3 photographs": "data_3", "30 photographs": "data_30", "1,350 photographs": "as_it_is"}
-        photo = photographs()[0]
-        nets = [[painter(name, seed) for name in runs.values()] for seed in range(3)]
-        made = [[net.stylize(photo) for net in row] for row in nets]
+        photo, by_all = photographs()[0], painter("as_it_is", 0)
+        draws = min(len(trained(name)) for name in runs.values())
+        made = [[painter(name, seed).stylize(photo) for name in runs.values()] for seed in range(draws)]
         losses = [[self.judge(x, photo) for x in row] for row in made]
-        for seed, (row, found) in enumerate(zip(nets, losses, strict=True)):
-            for name, net, facts in zip(runs.values(), row, found, strict=True):
-                seen = files_of(RUNS[name], seed, self.photos)
-                for what, who, files in (("seen", net, seen), ("unseen", net, self.unseen), ("seen, by all", row[-1], seen)):
-                    facts |= {f"{k} {what}": v for k, v in self.judge.mean(who, files).items()}
-        return [f"draw {seed + 1}" for seed in range(3)], list(runs), made, losses
+        for name, facts in zip(runs.values(), losses[0], strict=True):
+            for seed in trained(name):
+                seen, net = files_of(RUNS[name], seed, self.photos), painter(name, seed)
+                for what, who, files in (("seen", net, seen), ("unseen", net, self.unseen), ("seen, by all", by_all, seen)):
+                    for part, value in self.judge.mean(who, files).items():
+                        facts.setdefault(f"{part} {what}", []).append(value)
+        return [f"draw {seed + 1}" for seed in range(draws)], list(runs), made, losses
 
     def norms(self):
-        nets = {norm: [painter(f"from_random_{norm}", seed) for seed in range(3)] for norm in ("instance", "batch")}
+        runs = {norm: f"from_random_{norm}" for norm in ("instance", "batch")}
+        nets = {norm: [painter(name, seed) for seed in trained(name)] for norm, name in runs.items()}
         rows = {"as it is": lambda photo: photo, "at 0.3 of its contrast": dull}
-        photo, many = photographs()[0], Crops(self.unseen, 256, zoom=1.0)(0, range(12)).content.split(1)
+        photo, many = photographs()[0], Crops(self.unseen, 256, zoom=1.0)(0, range(8)).content.split(1)
         made = [[found[0].stylize(change(photo)) for found in nets.values()] for change in rows.values()]
         losses = [[self.judge(x, photo) for x in row] for row in made]
         for column, found in enumerate(nets.values()):
@@ -220,6 +222,11 @@ class Sheets:
                 found[what] = sum(measured) / len(measured)
             found["rim of the photographs"] = sum(map(rim, many)) / len(many)
         return [name for name, _, _ in shown], list(runs), made, losses
+
+
+def trained(name: str) -> list[int]:
+    """The seeds of which there is a network."""
+    return [seed for seed in range(RUNS[name].seeds) if (BUILD / f"{name}_{seed}.safetensors").is_file()]
 
 
 def rounded(value):

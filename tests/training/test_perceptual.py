@@ -41,6 +41,12 @@ def test_published_numbers():
     assert PerceptualConfig.default(style_weight=3.0).style_weight == 3.0
 
 
+def test_a_recipe_is_read_back_from_a_file(tmp_path):
+    recipe = PerceptualConfig.default(style_layers=("relu1_1", "relu2_1"), style_layer_weights=(1.0, 0.5), match_weight=2.0)
+    nst.TransformerNet(2).save(tmp_path / "net.safetensors", {"loss": vars(recipe)})
+    assert PerceptualConfig.recorded(nst.load_style(tmp_path / "net.safetensors").metadata["loss"]) == recipe
+
+
 def test_style_is_warmed_up(encoder: nst.VGG19):
     loss = PerceptualLoss(PerceptualConfig.default(style_warmup=10), encoder, nst.assets.picture("cut_paper", 256))
     batch = Batch(torch.rand(1, 3, 48, 48), None, [])
