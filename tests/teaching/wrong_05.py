@@ -112,7 +112,7 @@ wrong(checks.fair_speedup, {
     "one evaluation too few": lambda trace, e, loss, p: reached(trace, loss) * e / p,
     "seconds are not used": lambda trace, e, loss, p: reached(trace, loss) + 1,
     "the other way round": lambda trace, e, loss, p: p / ((reached(trace, loss) + 1) * e),
-    "500 evaluations": lambda trace, e, loss, p: 500 * e / p,
+    "500 iterations": lambda trace, e, loss, p: 500 * e / p,
     "equal is enough": lambda trace, e, loss, p: (next((n for n, v in enumerate(trace, 1) if v < loss), float("inf"))) * e / p,
     "the answer is infinite": lambda trace, e, loss, p: (min(reached(trace, loss), len(trace) - 1) + 1) * e / p,
 })  # fmt: skip

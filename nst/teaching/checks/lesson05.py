@@ -231,7 +231,7 @@ def fair_speedup(function: Callable[[Sequence[float], float, float, float], floa
             "one evaluation too few: the first entry of the trace took one evaluation": (needed - 1) * evaluation / once,
             "the seconds are not used: this is the number of evaluations": needed,
             "the other way round: seconds of the evaluations over seconds of the pass": once / (needed * evaluation),
-            "500 evaluations are what the paper compares with, at whatever loss": 500 * evaluation / once,
+            "500 iterations are what the paper compares with, at whatever loss": 500 * evaluation / once,
             "the trace rises again after it was low enough; the first evaluation that is low enough counts, not those above it":
                 bump * evaluation / once,
             "equal is enough: the first loss that is not above the pass's": (needed + 1) * evaluation / once,
