@@ -100,8 +100,10 @@ class GatysConfig:
 
     @classmethod
     def paper(cls, **changes) -> GatysConfig:
-        """Section "Methods" of 1508.06576: from white noise, content : style = 1e-3, each layer 1/5 of the style.
+        """Section "Methods" of 1508.06576: from white noise, content : style = 1e-3, each layer 1/5 of the style, average pooling.
 
+        The rescaled network that the weights are stated for here, and L-BFGS, are those of the longer paper (Gatys, Ecker & Bethge,
+        "Image Style Transfer Using Convolutional Neural Networks", CVPR 2016); 1508.06576 says "gradient descent".
         Differs from it: each Gram matrix divided by its own picture's size (see `losses.style_loss`).
         """
         recipe = cls(content_weight=1e-3, style_weight=1.0, style_layer_weights=(0.2,) * 5, content_form="half_sum",

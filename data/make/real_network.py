@@ -1,57 +1,64 @@
-"""Paint one photograph with the papers' own network: data/pictures/computed/*.jpg, for lesson 03.
+"""Paint with the papers' own network, as far as it is at hand: data/pictures/computed/classics.jpg, for lesson 03.
 
-    python data/make/real_network.py --teacher FOLDER [--size 512]
+    python data/make/real_network.py --teacher FOLDER [--size 512] [--evaluations 40]
 
-The lite encoder is a student. So that a reader sees once what the papers' network does, the same photograph and painting meet at
-512 px in three ways:
+Two shipped photographs and two paintings that the papers' figures show, by the course's recipe: a sheet of two rows, with the
+painting in the first column and the result in the second.
 
-    chelsea_article_vgg19   the article's recipe on the layers it names, conv1_1 … conv3_1 of the real VGG-19
-    chelsea_paper_vgg19     the course's recipe on the paper's layers: the real VGG-19 up to relu3_1, the 16x VGG-19 above
-    chelsea_paper_lite      the same recipe on the lite encoder
-
-FOLDER holds the two networks (see teachers.py). Some twenty minutes on two cores.
+The network is not VGG-19 all the way up: it is the real VGG-19 up to relu3_4 and above it the 16x VGG-19 of Collaborative
+Distillation, itself a student of VGG-19. Content at relu4_2 and style at relu4_1 and relu5_1 are that student's. FOLDER holds both
+(see teachers.py); NST_CACHE names the folder of the downloaded paintings. At 512 px an evaluation takes some two seconds on a core.
 """
 
 import argparse
+import json
 from pathlib import Path
 
-from teachers import Teachers, real_vgg19
+import torch
+from teachers import Teachers
+from torch import Tensor
 
 import nst
-from nst import vgg
 from nst.gatys import GatysConfig, stylize
 
-CONTENT, STYLE = "chelsea", "night_orchard"
+PAIRS = {"The Starry Night": ("rocket", "starry_night"), "The Great Wave": ("coffee", "great_wave")}
 FOLDER = Path(__file__).resolve().parents[1] / "pictures" / "computed"
 
 
-def article_network(folder: Path) -> nst.VGG19:
-    """The real VGG-19, each filter with mean activation 1 over four photographs: about the scale that the weights are meant for."""
-    network = real_vgg19(folder)
-    layers = ["relu" + name[4:] for name in vgg.CONVOLUTIONS[:5]]
-    photos = [nst.assets.picture(name, 256) for name in ("astronaut", "chelsea", "coffee", "rocket")]
-    vgg.rescale_activations(network, vgg.mean_activations(network, photos, layers))
-    return network
+def middle(picture: Tensor, size: int) -> Tensor:
+    """The middle of a picture, as large a part as has the sides 2 : 3, as (1, 3, size, 3/2 size)."""
+    height, width = picture.shape[-2:]
+    high, wide = min(height, round(width / 1.5)), min(width, round(height * 1.5))
+    top, left = (height - high) // 2, (width - wide) // 2
+    return nst.images.resize(picture[..., top : top + high, left : left + wide], (size, size * 3 // 2))
 
 
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--teacher", type=Path, required=True)
     p.add_argument("--size", type=int, default=512)
+    p.add_argument("--evaluations", type=int, default=40, help="at each of three sizes")
     p.add_argument("--output", type=Path, default=FOLDER)
-    p.add_argument("--only", nargs="+")
     a = p.parse_args()
     a.output.mkdir(parents=True, exist_ok=True)
-    content, style = (nst.assets.picture(name, a.size) for name in (CONTENT, STYLE))
-    recipes = {
-        "article_vgg19": (GatysConfig.article(), lambda: article_network(a.teacher)),
-        "paper_vgg19": (GatysConfig.default(), lambda: Teachers(a.teacher, "zeros")),
-        "paper_lite": (GatysConfig.default(), lambda: nst.VGG19.load("lite")),
-    }
-    for name, (config, network) in recipes.items():
-        if not a.only or name in a.only:
-            nst.save_image(stylize(content, style, config=config, encoder=network()), a.output / f"{CONTENT}_{name}.jpg")
-            print(name, flush=True)
+    network = Teachers(a.teacher, "zeros").to(memory_format=torch.channels_last)
+    config, sheet, found = GatysConfig.default(evaluations=a.evaluations, precision="bfloat16"), [], []
+    for content_name, style_name in PAIRS.values():
+        content, style = (middle(nst.assets.picture(name), a.size) for name in (content_name, style_name))
+        best = {"total": float("inf")}
+
+        def note(step: int, parts: dict[str, float], picture: Tensor, best: dict[str, float] = best) -> None:
+            print(step, round(parts["total"], 4), flush=True)
+            if picture.shape[-2] == a.size and parts["total"] < best["total"]:
+                best.update(parts)
+
+        sheet.append(torch.cat([style, stylize(content, style, config=config, encoder=network, callback=note)], -1))
+        found.append([{}, {k: round(v, 4) for k, v in best.items()}])
+        nst.save_image(torch.cat(sheet, -2), a.output / "classics.jpg")
+        facts = json.loads((a.output / "computed.json").read_text()) if (a.output / "computed.json").is_file() else {}
+        facts["classics"] = {"rows": list(PAIRS)[: len(sheet)], "columns": ["the painting", "VGG-19 to relu3_4, a student above"],
+                             "losses": found, "evaluations": a.evaluations, "recipe": "data/make/real_network.py"}  # fmt: skip
+        (a.output / "computed.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -111,19 +111,24 @@ def _save(picture: Image.Image, kind: str, **options) -> bytes:
 
 
 def loss_curves(
-    traces: Mapping[str, Sequence[float]], xlabel: str = "evaluations", ylabel: str = "loss", log: bool = True
+    traces: Mapping[str, Sequence[float]], xlabel: str = "evaluations", ylabel: str = "loss", log: bool = True, best: bool = False
 ) -> Figure:
     """One line per trace {name: values}, named at its end; gaps where a value is not finite. log: the vertical axis.
 
+    best: the line is the lowest value so far, and dots are the values, which may be a search's rejected trials; dots that lie above
+    all lines are drawn at the upper edge.
     ValueError: no traces, or one without a value that can be drawn.
     """
     if not traces:
         raise ValueError("traces: expected at least one {name: values}, got none")
     figure = Figure(figsize=(8, 3.6))
     ax = figure.add_axes((0.1, 0.15, 0.66, 0.8))
-    said = []
+    said, dots = [], []
     for i, (name, values) in enumerate(traces.items()):
         values = np.array([float(value) for value in values])
+        if best:
+            dots.append((values, PALETTE[i % len(PALETTE)]))
+            values = np.fmin.accumulate(values)
         drawn = np.flatnonzero(np.isfinite(values) & ((values > 0) if log else True))
         if not len(drawn):
             raise ValueError(f"traces[{name!r}]: expected {'positive ' * log}numbers, got none among {len(values)} values")
@@ -133,6 +138,12 @@ def loss_curves(
     if log:
         ax.set_yscale("log")
         plain_log(ax.yaxis)
+    if best:
+        bottom, top = ax.get_ylim()
+        for values, colour in dots:
+            shown = np.where(np.isfinite(values), np.minimum(values, top), top)
+            ax.scatter(np.arange(1, len(values) + 1), shown, s=7, color=colour, alpha=0.45, linewidths=0, clip_on=False)
+        ax.set_ylim(bottom, top)
     ax.xaxis.set_major_locator(ticker.MaxNLocator(7, integer=True))
     ax.xaxis.set_major_formatter(lambda value, _: plain(value))
     ax.set_xlabel(xlabel, fontsize=TITLE, color=INK)

@@ -45,7 +45,8 @@ class Studio(Panel):
     """`nst.widgets.studio()`: choose or upload a photograph and a style, run a method, and watch.
 
     content, style: pictures (1, 3, H, W) or names.   config: what Gatys' method starts with, `GatysConfig.default()` if None; what
-    has no control here stays as it is in it, and so does each style layer's own weight.
+    has no control here stays as it is in it, and so does each style layer's own weight.   made: a picture (1, 3, H, W) that a page
+    without a kernel shows; None: what one pass gives.
     Weights and layers may change while it runs: the search goes on from its best picture under the new ones. It can be paused, and
     stops within a second. `picture` is the latest result, `losses` those of every evaluation. ValueError: an unknown name.
     """
@@ -54,9 +55,11 @@ class Studio(Panel):
     hint = "Choose a photograph and a style, run, and move the weights while it runs."
 
     def __init__(
-        self, content: Source = "astronaut", style: Source = "night_orchard", config: GatysConfig | None = None, size: int = 256
-    ):
+        self, content: Source = "astronaut", style: Source = "night_orchard", config: GatysConfig | None = None, size: int = 256,
+        made: Tensor | None = None,
+    ):  # fmt: skip
         super().__init__()
+        self.made = made
         self.config = config or GatysConfig.default()
         self.search: Search | None = None
         self.losses: dict[str, list[float]] = {}
@@ -254,6 +257,8 @@ class Studio(Panel):
 
     def still(self) -> dict[str, Tensor]:
         content, style = self.photo.picture(256), self.style.picture(256)
+        if self.made is not None:
+            return {"photograph": content, "style": style, "made of both": self.made}
         trained = self.style.name in assets.shipped_styles()
         quick = FastMix(content).paint(self.style.name, 1.0) if trained else AdaINMix(content, [style]).paint(1.0, [1.0])
         return {"photograph": content, "style": style, "in one pass": quick}

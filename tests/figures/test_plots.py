@@ -272,6 +272,15 @@ def test_lines_are_named_at_their_ends_in_their_colour():
     assert not plots.loss_curves({"alone": [2, 1]}).axes[0].texts
 
 
+def test_the_best_so_far_is_the_line_and_trials_are_dots():
+    ax = plots.loss_curves({"a": [8.0, 4.0, 900.0, float("nan"), 2.0], "b": [7.0, 9.0, 5.0]}, best=True).axes[0]
+    assert [list(line.get_ydata()) for line in ax.lines] == [[8, 4, 4, 4, 2], [7, 7, 5]]
+    dots = [collection.get_offsets().data.tolist() for collection in ax.collections]
+    top = ax.get_ylim()[1]
+    assert 8 < top < 20 and dots[0] == [[1, 8], [2, 4], [3, top], [4, top], [5, 2]]  # what lies above is drawn at the edge
+    assert dots[1] == [[1, 7], [2, 9], [3, 5]] or top < 9
+
+
 def test_a_loss_that_ends_at_zero_is_named_where_it_was_last_seen():
     ax = plots.loss_curves({"a": [1.0, 0.1, 0.0], "b": [1.0, 1.0, 1.0]}).axes[0]
     assert ax.texts[0].get_position()[1] < 0.3 and ax.texts[1].get_position()[1] > 0.7

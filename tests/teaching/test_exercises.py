@@ -101,7 +101,7 @@ def test_each_exercise_has_stars_minutes_a_stub_a_solution_and_a_check(path: Pat
     assert len(stubs) == len([c for c in cells(path, "solution") if c.cell_type == "code"]) == len(cells(path, "check"))
     tasks = [cell.source for cell in found if cell.cell_type == "markdown" and re.match(r"## \d", cell.source)]
     assert len(tasks) == len(stubs)
-    for number, task in enumerate(tasks, 1):
+    for number, task in enumerate(tasks, int(".0 " not in tasks[0].splitlines()[0])):  # lesson 03 begins with 3.0
         title, facts, *_ = task.splitlines()
         assert title.startswith(f"## {int(path.stem[:2])}.{number} ")
         assert re.fullmatch(r"(★{1,3}) · \d+ minutes · [a-z ]+", facts), facts

@@ -109,6 +109,87 @@ def projected_descent(loss, start, steps, rate):
     return best, lowest
 
 
+def method_by_lbfgs(layers, mean, std, photo, painting, style_weight, steps):
+    """Numbers noted inside the closure, the box by a clamp in the graph, einsum, a list comprehension over accumulated maps."""
+    import itertools
+
+    def maps(picture):
+        return list(itertools.accumulate(layers, lambda x, layer: layer(x), initial=(picture - mean) / std))[1:]
+
+    def gram(f):
+        return torch.einsum("bihw,bjhw->ij", f, f) / f.numel()
+
+    with torch.no_grad():
+        content, style = maps(photo)[-1], [gram(f) for f in maps(painting)]
+    x, trace = photo.clone().requires_grad_(), []
+    optimizer = torch.optim.LBFGS([x], max_iter=1, lr=0.5, history_size=10)
+
+    def closure():
+        optimizer.zero_grad()
+        found = maps(x.clamp(0, 1))
+        c = F.mse_loss(found[-1], content) / content.var(correction=0)
+        s = sum(((gram(f) - a).norm() / a.norm()) ** 2 for f, a in zip(found, style))
+        trace.append([float(c.detach()), float(s.detach())])
+        loss = c + style_weight * s
+        loss.backward()
+        return loss
+
+    while len(trace) < steps:
+        optimizer.step(closure)
+    return x.detach().clamp(0, 1), trace[:steps]
+
+
+def method_by_projected_gradients(layers, mean, std, photo, painting, style_weight, steps):
+    """No optimiser, no requires_grad_ on a tensor that stays; numbers in an array."""
+
+    def losses(x):
+        found, x = [], (x - mean) / std
+        for layer in layers:
+            x = layer(x)
+            found.append(x)
+        return found
+
+    def gram(f):
+        f = f[0].reshape(len(f[0]), -1)
+        return f @ f.T / f.numel()
+
+    x, trace, wanted, painted = photo, [], losses(photo)[-1], [gram(f) for f in losses(painting)]
+    for _ in range(steps):
+        x = x.detach().requires_grad_(True)
+        found = losses(x)
+        c = (found[-1] - wanted).pow(2).sum() / (wanted - wanted.mean()).pow(2).sum()
+        s = sum((gram(f) - a).pow(2).sum() / a.pow(2).sum() for f, a in zip(found, painted))
+        trace.append((float(c.detach()), float(s.detach())))
+        (g,) = torch.autograd.grad(c + style_weight * s, x)
+        x = (x.detach() - 0.03 * g / g.abs().mean().clamp_min(1e-12) / (1 + len(trace) / 4)).clamp(0, 1)
+    return x, np.array(trace)
+
+
+def method_by_sigmoid(layers, mean, std, photo, painting, style_weight, steps):
+    """The box by a sigmoid; the parameter is not the picture itself."""
+    z = photo.clamp(1e-3, 1 - 1e-3).logit().requires_grad_()
+    optimizer, trace = torch.optim.Adam([z], lr=0.2), []
+
+    def maps(picture):
+        x = picture.sub(mean).div(std)
+        return [x := layer(x) for layer in layers]
+
+    def gram(f):
+        return torch.mm(f.flatten(1).view(f.shape[1], -1), f.view(f.shape[1], -1).t()).div(f.numel())
+
+    with torch.no_grad():
+        wanted, painted = maps(photo)[1], tuple(map(gram, maps(painting)))
+    for _ in range(steps):
+        optimizer.zero_grad(set_to_none=True)
+        found = maps(z.sigmoid())
+        c = (found[-1] - wanted).square().mean() / (wanted - wanted.mean()).square().mean()
+        s = torch.stack([(gram(f) - a).square().sum() / (a * a).sum() for f, a in zip(found, painted)]).sum()
+        (s * style_weight + c).backward()
+        optimizer.step()
+        trace.append(torch.stack([c, s]).tolist())
+    return z.sigmoid().detach(), trace
+
+
 def name_from_a_list(count):
     names = [f"conv{block}_{k + 1}" for block, size in enumerate([2, 2, 4, 4, 4], 1) for k in range(size)]
     return names[count - 1]
@@ -279,6 +360,9 @@ RIGHT = [
     (checks.content_gradient, content_by_autograd),
     (checks.style_gradient, lambda f, a: torch.where(f > 0, (f @ f.T - a).T @ f, 0) / f.numel() ** 2),
     (checks.best_in_box, projected_descent),
+    (checks.whole_method, method_by_lbfgs),
+    (checks.whole_method, method_by_projected_gradients),
+    (checks.whole_method, method_by_sigmoid),
     (checks.paper_name, name_from_a_list),
     (checks.instance_norm, norm_by_torch),
     (checks.residual_block, block_by_modules),

@@ -407,3 +407,91 @@ wrong(checks.weight_sweep, {
     "whose content loss is 0": predictions(SWEEP, place=3, to="grey"),
     "none of the words": predictions(SWEEP, place=0, to="up"),
 })  # fmt: skip
+
+
+def method(layers, mean, std, photo, painting, style_weight, steps, *, normalise=lambda x, m, s: (x - m) / s, divide=True,
+           style=None, content=None, weigh=None, clamp="place", start=None, note=lambda c, s: (c.item(), s.item()),
+           give=None):  # fmt: skip
+    """The right one, but for what the arguments change."""
+
+    def features(picture):
+        maps = [normalise(picture, mean, std)]
+        for layer in layers:
+            maps.append(layer(maps[-1]))
+        return maps[1:]
+
+    def gram(maps):
+        rows = maps.flatten(2)
+        return rows @ rows.mT / (rows[0].numel() if divide else 1)
+
+    with torch.no_grad():
+        wanted, painted = features(photo), [gram(f) for f in features(painting)]
+    x = (photo if start is None else start(photo)).clone().requires_grad_()
+    optimizer, trace = torch.optim.Adam([x], lr=0.03), []
+    for _ in range(steps):
+        found = features(x)
+        spread = (wanted[-1] - wanted[-1].mean()).square().sum()
+        c = content(found, wanted) if content else (found[-1] - wanted[-1]).square().sum() / spread
+        grams = [gram(f) for f in found]
+        terms = [(g - a).square().sum() / a.square().sum() for g, a in zip(grams, painted, strict=True)]
+        s = style(terms, grams, painted) if style else sum(terms)
+        trace.append(note(c, s))
+        optimizer.zero_grad()
+        (weigh(c, s, style_weight) if weigh else c + style_weight * s).backward()
+        optimizer.step()
+        if clamp == "place":
+            x.data.clamp_(0, 1)
+        elif clamp == "other":
+            x = x.detach().clamp(0, 1).requires_grad_()
+    return give(x, trace, photo) if give else (x.detach().clamp(0, 1), trace)
+
+
+def changed(**changes):
+    return lambda *given: method(*given, **changes)
+
+
+def squares(found, wanted, layer=-1):
+    return (found[layer] - wanted[layer]).square().sum()
+
+
+def spread(wanted, layer=-1):
+    return (wanted[layer] - wanted[layer].mean()).square().sum()
+
+
+wrong(checks.whole_method, {
+    "shown the picture itself": changed(normalise=lambda x, m, s: x),
+    "normalising divides by it": changed(normalise=lambda x, m, s: (x - m) * s),
+    "not divided by C H W": changed(divide=False),
+    "multiplied by the style weight already": changed(
+        style=lambda terms, *_: 10 * sum(terms), weigh=lambda c, s, w: c + s),
+    "has the last layer only": changed(style=lambda terms, *_: terms[-1]),
+    "has the first layer only": changed(style=lambda terms, *_: terms[0]),
+    "the mean over the layers": changed(style=lambda terms, *_: sum(terms) / len(terms)),
+    "the picture's own; the size of the target": changed(
+        style=lambda t, grams, painted: sum((g - a).square().sum() / g.square().sum() for g, a in zip(grams, painted))),
+    "not divided by the sum of A^2": changed(
+        style=lambda t, grams, painted: sum((g - a).square().sum() for g, a in zip(grams, painted))),
+    "the roots of the quotients": changed(style=lambda terms, *_: sum(t.sqrt() for t in terms)),
+    "clamp between the steps": changed(clamp="end"),
+    "the search stands still": changed(clamp="other"),
+    "not divided by sum (P - mean of P)^2": changed(content=squares),
+    "the mean of squares": changed(content=lambda f, p: F.mse_loss(f[-1], p[-1])),
+    "divided by the sum of P^2": changed(content=lambda f, p: squares(f, p) / p[-1].square().sum()),
+    "both sums, or both means": changed(content=lambda f, p: squares(f, p) / p[-1].var(correction=0)),
+    "looks at the first layer": changed(content=lambda f, p: squares(f, p, 0) / spread(p, 0)),
+    "adds up all layers": changed(content=lambda f, p: sum(squares(f, p, k) / spread(p, k) for k in (0, 1))),
+    "there is no 1/2": changed(content=lambda f, p: squares(f, p) / spread(p) / 2),
+    "is not 0: the search starts": changed(start=torch.rand_like),
+    "the wrong way round": changed(note=lambda c, s: (s.item(), c.item())),
+    "with their graphs": changed(note=lambda c, s: (c, s)),
+    "two lists of losses": changed(give=lambda x, trace, _: (x.detach(), list(zip(*trace, strict=True)))),
+    "pairs of numbers": changed(note=lambda c, s: c.item() + s.item()),
+    "for each of the 30 evaluations, got 1": changed(give=lambda x, trace, _: (x.detach(), trace[-1:])),
+    "with its history": changed(give=lambda x, trace, _: (x, trace)),
+    "not the one that was searched for": changed(give=lambda x, trace, photo: (photo.clone(), trace)),
+    "of the photograph's shape": changed(give=lambda x, trace, _: (x[0].detach(), trace)),
+    "two results": changed(give=lambda x, trace, _: x.detach()),
+    "keeps no more of the photograph": changed(weigh=lambda c, s, w: w * s),
+    "against the gradient": changed(weigh=lambda c, s, w: -c - w * s),
+    "in place": changed(give=lambda x, trace, photo: (photo.add_(0.1), trace)),
+})  # fmt: skip

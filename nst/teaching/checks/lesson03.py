@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 import nst
@@ -20,7 +22,9 @@ from nst.teaching.checks.machinery import (
     must_learn,
     number,
     pair,
+    rand,
     randn,
+    tensors,
 )
 
 BLOCKS = {"VGG-19": (2, 2, 4, 4, 4), "VGG-16": (2, 2, 3, 3, 3)}  # convolutions in each block
@@ -272,4 +276,141 @@ def weight_sweep(function: Callable[[], dict]) -> str:
     return "content loss up, style loss down: the weight buys one with the other"
 
 
-__all__ = ["best_in_box", "content_gradient", "content_layer", "paper_name", "style_gradient", "weight_sweep"]
+class _SmallNetwork:
+    """Two layers with random weights, as functions that note the pictures that the first of them is asked about."""
+
+    def __init__(self):
+        self.mean, self.std = (torch.tensor(v).view(3, 1, 1) for v in ((0.5, 0.4, 0.3), (0.2, 0.25, 0.3)))
+        self.weights = randn(6, 3, 3, 3, seed=3) / 5, randn(8, 6, 3, 3, seed=4) / 7
+        self.asked: list[Tensor] = []
+
+    def first(self, x: Tensor) -> Tensor:
+        self.asked.append(x.detach().clone() if isinstance(x, Tensor) else x)
+        return F.conv2d(x, self.weights[0], padding=1).relu()
+
+    def second(self, x: Tensor) -> Tensor:
+        return F.conv2d(F.max_pool2d(x, 2), self.weights[1], padding=1).relu()
+
+    def features(self, picture: Tensor, normalised: bool = False) -> list[Tensor]:
+        x = F.conv2d(picture if normalised else (picture - self.mean) / self.std, self.weights[0], padding=1).relu()
+        return [x, self.second(x)]
+
+
+def _gram(maps: Tensor, divided: bool = True) -> Tensor:
+    flat = maps[0].flatten(1)
+    return flat @ flat.T / (flat.numel() if divided else 1)
+
+
+def _styles(found: list[Tensor], painted: list[Tensor], divided: bool = True) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Of each layer: sum (G - A)^2, sum A^2, sum G^2."""
+    pairs = [(_gram(f, divided), _gram(a, divided)) for f, a in zip(found, painted, strict=True)]
+    return [((g - a).square().sum(), a.square().sum(), g.square().sum()) for g, a in pairs]
+
+
+def _run_method(function: Callable, style_weight: float, steps: int) -> tuple[_SmallNetwork, Tensor, Any]:
+    """What the student's method gives on a small network: the network with what it was asked, the picture, the trace."""
+    net, photo, painting = _SmallNetwork(), rand(1, 3, 12, 16, seed=1), rand(1, 3, 10, 18, seed=2).square()
+    result = call(function, (net.first, net.second), net.mean, net.std, photo, painting, style_weight, steps,
+                  if_it_raises="given a tuple of two functions, mean and std (3, 1, 1), a photograph (1, 3, 12, 16), a painting "
+                               "(1, 3, 10, 18). Where no gradient was found: the picture needs requires_grad_(), and the losses "
+                               "in the loop must not stand under no_grad")  # fmt: skip
+    picture, trace = pair(result, "two results: return picture, trace")
+    if not isinstance(picture, Tensor) or picture.shape != photo.shape:
+        fail(f"expected a picture of the photograph's shape {tuple(photo.shape)}, got "
+             f"{tuple(picture.shape) if isinstance(picture, Tensor) else type(picture).__name__}")  # fmt: skip
+    if picture.requires_grad:
+        fail("the picture is returned with its history: return x.detach()")
+    return net, picture, trace
+
+
+@check
+def whole_method(function: Callable) -> str:
+    """Gatys' method on a small random network: losses at every picture asked about, the box, and what is minimised."""
+    photo, painting, steps = rand(1, 3, 12, 16, seed=1), rand(1, 3, 10, 18, seed=2).square(), 30
+    net, picture, trace = _run_method(function, 10.0, steps)
+    if any(t.requires_grad for t in tensors(trace)):
+        fail("the losses are returned with their graphs, which keep every evaluation's memory: note .item()")
+    values = number(trace)
+    if values is not None and values.shape == (2, steps):
+        fail("two lists of losses; a list of pairs is wanted, (content, style) for each evaluation")
+    if values is None or values.ndim != 2 or values.shape[1] != 2:
+        fail(f"expected a list of {steps} pairs of numbers (content, style)")
+    if not steps <= len(values) <= steps + 25:  # L-BFGS may look further
+        fail(f"expected a pair of losses for each of the {steps} evaluations, got {len(values)}")
+
+    raw = [x for x in net.asked if isinstance(x, Tensor) and x.shape == photo.shape]
+    if any(close(x, photo) for x in raw):
+        fail("the network was shown the picture itself: subtract the mean and divide by std first")
+    if any(close(x, (photo - net.mean) * net.std) for x in raw):
+        fail("multiplied by std: normalising divides by it")
+    seen = [x * net.std + net.mean for x in raw]
+    if not any(close(x, painting * 1.0) for x in (x * net.std + net.mean for x in net.asked if x.shape == painting.shape)):
+        fail("the network was never shown the normalised painting: where do the targets of the style come from?")
+    wanted, painted = net.features(photo), net.features(painting)
+    start = net.features(photo)
+    style = _styles(start, painted)
+    first = values[0]
+    right = sum(d / a for d, a, _ in style)
+    if close(first[0], right, 1e-2) and float(first[1]) < 1e-2:
+        fail("the pairs are the wrong way round: (content, style)")
+    if float(first[0]) > 1e-2:
+        fail("the content loss of the first evaluation is not 0: the search starts at the photograph, and P comes from it")
+    undivided = _styles(start, painted, divided=False)
+    compare(first[1], right, {
+        "the style's Gram matrices are not divided by C H W: photograph and painting differ in size, and so in their sums":
+            sum(d / a for d, a, _ in undivided),
+        "the style loss is multiplied by the style weight already: note it without, and weigh it in the sum": 10 * right,
+        "the style loss has the last layer only; it is a sum over all": style[-1][0] / style[-1][1],
+        "the style loss has the first layer only; it is a sum over all": style[0][0] / style[0][1],
+        "the mean over the layers; the task adds them up": right / 2,
+        "divided by the sum of G^2, the picture's own; the size of the target A is wanted": sum(d / g for d, _, g in style),
+        "the differences are not divided by the sum of A^2": sum(d for d, _, _ in style),
+        "the roots of the quotients; the squares themselves are wanted": sum((d / a).sqrt() for d, a, _ in style),
+    }, "the style loss of the photograph", rtol=1e-2)  # fmt: skip
+
+    outside = sum(float(x.min()) < -1e-3 or float(x.max()) > 1 + 1e-3 for x in seen)
+    if outside:
+        fail(f"the network was asked about {outside} pictures outside [0, 1]: clamp between the steps")
+    different = len({tuple(x.flatten().tolist()) for x in raw})
+    if different <= steps // 2:
+        fail(f"the search stands still: the network saw {different} different pictures. An optimiser moves the tensor that it was "
+             "given, and no other: x = x.clamp(0, 1) is another one. Clamp in place: x.data.clamp_(0, 1)")  # fmt: skip
+    last, found = values[steps - 1], [net.features(x) for x in seen]
+    squares = torch.stack([(f[-1] - wanted[-1]).square().sum() for f in found]).double()
+    spread, size = (wanted[-1] - wanted[-1].mean()).square().sum(), wanted[-1].numel()
+
+    def among(content: Tensor) -> bool:
+        return bool(((content - last[0]).abs() <= 1e-3 * last[0].abs() + 1e-6).any())
+
+    if not among(squares / spread):
+        shallow = torch.stack([(f[0] - wanted[0]).square().sum() for f in found]) / (wanted[0] - wanted[0].mean()).square().sum()
+        for hint, content in {
+            "the content loss is not divided by sum (P - mean of P)^2": squares,
+            "the content loss is the mean of squares; divide the sum of squares by sum (P - mean of P)^2": squares / size,
+            "the content loss is divided by the sum of P^2; the mean of P must be subtracted first":
+                squares / wanted[-1].square().sum(),
+            "divided by the variance, but the sum was not: both sums, or both means": squares / (spread / size),
+            "the content loss looks at the first layer; the last one is wanted": shallow,
+            "the content loss adds up all layers; the last one is wanted": squares / spread + shallow,
+            "half of the content loss: there is no 1/2 here": squares / spread / 2,
+        }.items():  # fmt: skip
+            if among(content):
+                fail(hint)
+        fail("the content loss noted last is not that of any picture that the network was asked about")
+    ends = values[-1]
+    if not float(ends[1]) < 0.7 * float(first[1]):
+        fail(f"the style loss went from {float(first[1]):.3g} to {float(ends[1]):.3g}: does each step go against the gradient, and "
+             "is the gradient cleared before each backward?")  # fmt: skip
+    if float(picture.min()) < 0 or float(picture.max()) > 1 or not torch.isfinite(picture).all():
+        fail("the picture that is returned leaves [0, 1]")
+    own = net.features(picture.float())
+    if not float(sum(d / a for d, a, _ in _styles(own, painted))) < 0.8 * float(right):
+        fail("the picture that is returned is not the one that was searched for: return x.detach(), after the last step")
+    _, _, faint = _run_method(function, 0.02, steps)
+    faint = number(faint)
+    if not float(faint[-1][0]) < 0.7 * float(ends[0]):
+        fail("with 1/500 of the style weight the picture keeps no more of the photograph: minimise content + style_weight * style")
+    return f"the losses of every picture asked about; style from {float(first[1]):.2f} to {float(ends[1]):.2f}, inside the box"
+
+
+__all__ = ["best_in_box", "content_gradient", "content_layer", "paper_name", "style_gradient", "weight_sweep", "whole_method"]
