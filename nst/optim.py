@@ -8,7 +8,7 @@ Nocedal & Wright, "Numerical Optimization", algorithms 7.4 (two-loop recursion) 
 projection. scipy's L-BFGS-B solves the same problem (the tests compare); this one stays on the picture's device and in float32.
 
 A picture is not any vector: the loss curves along its greys otherwise than along its greens, along broad strokes otherwise than
-along fine grain. `Bands` tells L-BFGS so, which then needs about half the evaluations for the same loss.
+along fine grain. `Bands` tells L-BFGS so, which then needs fewer evaluations for the same loss (lesson 03 counts them).
 """
 
 from __future__ import annotations
