@@ -77,8 +77,9 @@ class GatysConfig:
         """The course's recipe: scale-free losses, so that the same weights work with every encoder, layer and picture; coarse to
         fine, since what a deep layer asks of a small picture are large strokes in the large one.
 
-        It goes beyond the paper: each place of the picture is to look like a place of the style (`losses.relaxed_emd`), which brings
-        more of the style's own shapes, into some skies, too (lesson 10 counts both). match_weight=0 switches it off, and then style_weight=20 has the same amount of style;
+        It goes beyond the paper: each place of the picture is to look like a place of the style (`losses.relaxed_emd`). That brings
+        more of the style's own shapes, into some skies, too (lesson 10 counts both). match_weight=0 switches it off, and then
+        style_weight=20 has the same amount of style;
         with style_weight=15, match_weight=3 there is more of it, and houses still stand; 8 and 1.5 keep more of a small face.
         Differs from the paper also: relu3_2 is content beside relu4_2, which holds a face or a roof together; and a little total
         variation, which takes the coloured fringes of one pixel away that no layer objects to.
