@@ -31,7 +31,7 @@ run: $(VENV)/.installed  ## execute every lesson into build/ and lay the picture
 
 test: lint  ## ruff, the unit tests, then every notebook cell by cell (nbval)
 	NST_PROFILE=$(TEST_PROFILE) OMP_NUM_THREADS=$(THREADS) $(BIN)/python -m pytest tests notebooks --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
-		--durations=15 -n $(WORKERS) --dist loadfile
+		--durations=15 -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lab: $(VENV)/.installed  ## open the first lesson in JupyterLab
 	$(BIN)/jupyter lab notebooks/00_start_here.ipynb

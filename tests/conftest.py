@@ -43,7 +43,8 @@ def classics_cache(test_assets: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """`-m "not assets"` leaves out what needs the assets; nobody has to mark it by hand."""
+    """`-m "not assets"` leaves out what needs the assets; nobody marks it by hand. The browser's tests, which wait, come first."""
+    items.sort(key=lambda item: "test_browser" not in item.nodeid)
     for item in items:
         if "test_assets" in getattr(item, "fixturenames", ()):
             item.add_marker("assets")

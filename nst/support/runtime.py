@@ -128,5 +128,13 @@ def progress(total: int, description: str, **look) -> tqdm:
     class Bar(tqdm):
         monitor_interval = 0  # else tqdm keeps a thread of its own from the first bar on
 
+        def close(self) -> None:
+            super().close()
+            box = getattr(self, "container", None)  # of a bar in a notebook; tqdm closes the box, and leaves what is in it
+            for part in (box, *box.children) if box is not None else ():
+                for widget in (part, part.layout, getattr(part, "style", None)):
+                    if widget is not None:
+                        widget.close()
+
     hidden = _hidden.get() or os.environ.get("NST_PROGRESS") == "0"
     return Bar(total=total, desc=description, leave=False, disable=hidden, **look)

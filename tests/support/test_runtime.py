@@ -1,6 +1,7 @@
 """Device, seed, profile and progress follow the environment."""
 
 import contextlib
+import importlib
 import random
 import subprocess
 import sys
@@ -67,6 +68,18 @@ def test_progress_bars_can_be_switched_off(monkeypatch):
     assert runtime.progress(3, "x").disable
     monkeypatch.delenv("NST_PROGRESS")
     assert not runtime.progress(3, "x").disable
+
+
+def test_a_closed_bar_leaves_nothing_in_the_kernel(monkeypatch, capsys):
+    widgets = pytest.importorskip("ipywidgets").widgets.widget
+    monkeypatch.setattr("tqdm.auto.tqdm", importlib.import_module("tqdm.notebook").tqdm)
+    monkeypatch.delenv("NST_PROGRESS", raising=False)
+    before = set(widgets._instances)
+    bar = runtime.progress(3, "search")
+    assert len(set(widgets._instances) - before) > 3  # a box, two texts, a bar
+    bar.update()
+    bar.close()
+    assert set(widgets._instances) == before
 
 
 def test_one_thread_may_have_no_progress_bars(monkeypatch):

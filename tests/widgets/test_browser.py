@@ -196,7 +196,7 @@ def upload(box, label: str, file: Path) -> None:
 def test_studio_runs_pauses_and_stops(page, tmp_path: Path):
     box = panel(page, "Studio")
     view, line = box.locator(".nst-show").first, box.locator("[role=status]")
-    changed(view, lambda: select(box, "Photograph").select_option("coffee"))
+    changed(view, lambda: select(box, "Photograph").select_option("rocket"))
     select(box, "Size, shorter side in pixels").select_option("128")
     slide(box, "Evaluations per scale", "End")
     slide(box, "Style weight", "End")
@@ -221,7 +221,7 @@ def test_studio_runs_pauses_and_stops(page, tmp_path: Path):
         box.get_by_role("button", name="Download").click()
     waiting.value.save_as(tmp_path / "result.png")
     assert min(Image.open(tmp_path / "result.png").size) == 128
-    assert waiting.value.suggested_filename == "coffee_harbour_woodblock.png"
+    assert waiting.value.suggested_filename == "rocket_harbour_woodblock.png"
     for method in ("Trained", "AdaIN", "WCT"):
         box.get_by_role("radio", name=method, exact=True).check(force=True)
         changed(view, box.get_by_role("button", name="Run").click)
