@@ -12,21 +12,17 @@ mean wavelength of a painting's grey values, on three photographs: see `waveleng
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
-from pathlib import Path
 
-import torch
 import torch.nn.functional as F
 from after_gatys import square
+from sheet_files import write_sheets
 from torch import Tensor
 
 import nst
 from nst import adain
 from nst.gatys import GatysConfig, stylize
 
-FOLDER = Path(__file__).resolve().parents[1] / "pictures" / "computed"
 SIZE, EVALUATIONS = 256, 24
 PHOTOGRAPHS, SIDES = ("chelsea", "coffee", "astronaut"), (64, 128, 256)
 ARTICLE = {"content_layers": ("conv2_2",), "style_layers": ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1")}
@@ -88,23 +84,5 @@ def strokes() -> dict:
     return {"rows": ["Gatys", "AdaIN"], "columns": columns, "wavelengths": found, "made": shown}
 
 
-def main() -> None:
-    known = {f.__name__: f for f in (faults, strokes)}
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("names", nargs="+", choices=known)
-    p.add_argument("--output", type=Path, default=FOLDER)
-    a = p.parse_args()
-    a.output.mkdir(parents=True, exist_ok=True)
-    file = a.output / "computed.json"
-    for name in a.names:
-        sheet = known[name]()
-        made = sheet.pop("made")
-        nst.save_image(torch.cat([torch.cat([tile for tile, _ in row], -1) for row in made], -2), a.output / f"{name}.jpg")
-        facts = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-        facts[name] = {**sheet, "losses": [[losses for _, losses in row] for row in made], "recipe": "data/make/faults.py"}
-        file.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        print(name, flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    write_sheets({f.__name__: f for f in (faults, strokes)}, "data/make/faults.py", __doc__)

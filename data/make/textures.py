@@ -12,18 +12,15 @@ All are searches from noise that ask for statistics of one painting and nothing 
 Some ten minutes on one core.
 """
 
-import argparse
-import json
-from pathlib import Path
 
 import torch
+from sheet_files import write_sheets
 from torch import Tensor, nn
 
 import nst
 from nst import gatys
 from nst.optim import minimize_in_box
 
-FOLDER = Path(__file__).resolve().parents[1] / "pictures" / "computed"
 PAINTING = "night_orchard"
 LAYERS = nst.GatysConfig.default().style_layers
 DRAWS, EVALUATIONS = 5, 42
@@ -139,23 +136,5 @@ def moments() -> dict:
     return {"rows": ["mean", "mean and deviation", "mean and covariance"], "columns": ["draw 1", "draw 2", "draw 3"], "made": rows}
 
 
-def main() -> None:
-    known = {f.__name__: f for f in (textures, layouts, moments)}
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("names", nargs="+", choices=known)
-    p.add_argument("--output", type=Path, default=FOLDER)
-    a = p.parse_args()
-    a.output.mkdir(parents=True, exist_ok=True)
-    file = a.output / "computed.json"
-    for name in a.names:
-        sweep = known[name]()
-        made = sweep.pop("made")
-        nst.save_image(torch.cat([torch.cat([tile for tile, _ in row], -1) for row in made], -2), a.output / f"{name}.jpg")
-        facts = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-        facts[name] = {**sweep, "losses": [[losses for _, losses in row] for row in made], "recipe": "data/make/textures.py"}
-        file.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        print(name, flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    write_sheets({f.__name__: f for f in (textures, layouts, moments)}, "data/make/textures.py", __doc__)
