@@ -27,6 +27,7 @@ from nst.support.arguments import check_choice, check_share, check_whole, is_who
 from nst.vgg import VGG19
 
 LEVELS = (5, 4, 3, 2, 1)
+STYLE_SIDE = 768  # pixels: a larger style is read in squares, or its maps take as much memory as a large content
 DEFAULT = (4, 3, 2, 1)  # without relu5_1, which takes most of the photograph
 
 
@@ -70,7 +71,7 @@ class WCT:
         layers, found = {level: LAYERS[level - 1] for level in self.decoders}, {level: [] for level in self.decoders}
         for picture in self.pictures:
             picture = padded(moved(picture, self.where))
-            side = tiles.side_for(None, *picture.shape[-2:])
+            side = tiles.side_for(STYLE_SIDE, *picture.shape[-2:])
             features = self.encoder(picture, layers.values()) if side is None else {}  # once for all levels
             for level, layer in layers.items():
                 if side is None:

@@ -421,3 +421,14 @@ def test_no_more_than_a_tile_is_computed_at_a_time(tiny: dict, monkeypatch: pyte
         seen.clear()
         wct.stylize(content, style, levels=[2], tile=tile, **tiny)
         assert 48 < max(seen) <= largest and (max(seen) == 320 or tile == 32)
+
+
+def test_a_large_style_is_read_in_squares_and_is_the_same(monkeypatch):
+    style = nst.assets.picture("rose_window", 160)
+    whole = wct.WCT(style).statistics
+    monkeypatch.setattr(wct, "STYLE_SIDE", 96)
+    squares = wct.WCT(style).statistics
+    assert whole.keys() == squares.keys()
+    for level, found in whole.items():
+        for a, b in zip(found[0], squares[level][0], strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4 * float(a.abs().max()), check_dtype=False)
