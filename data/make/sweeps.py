@@ -13,17 +13,13 @@ paper's two terms alone (match_weight=0):
     match           lesson 03: the paper's two terms alone, and the default recipe
 """
 
-import argparse
-import json
-from pathlib import Path
 
-import torch
+from sheet_files import write_sheets
 from torch import Tensor
 
 import nst
 from nst.gatys import GatysConfig, stylize
 
-FOLDER = Path(__file__).resolve().parents[1] / "pictures" / "computed"
 SIZE, EVALUATIONS = 256, 60
 LAYERS = GatysConfig.default().style_layers
 WEIGHTS = (1.0, 10.0, 100.0, 1000.0)
@@ -87,23 +83,5 @@ def match() -> dict:
     return {"rows": [""], "columns": ["Gram matrices alone", "and matched places"], "made": [made]}
 
 
-def main() -> None:
-    known = {f.__name__: f for f in (layers_weights, starts, pooling, scales, match)}
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("names", nargs="+", choices=known)
-    p.add_argument("--output", type=Path, default=FOLDER)
-    a = p.parse_args()
-    a.output.mkdir(parents=True, exist_ok=True)
-    facts_file = a.output / "computed.json"
-    for name in a.names:
-        sweep = known[name]()
-        made = sweep.pop("made")
-        nst.save_image(torch.cat([torch.cat([tile for tile, _ in row], -1) for row in made], -2), a.output / f"{name}.jpg")
-        facts = json.loads(facts_file.read_text()) if facts_file.is_file() else {}
-        facts[name] = {**sweep, "losses": [[losses for _, losses in row] for row in made], "recipe": "data/make/sweeps.py"}
-        facts_file.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
-        print(name, flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    write_sheets({f.__name__: f for f in (layers_weights, starts, pooling, scales, match)}, "data/make/sweeps.py", __doc__)
