@@ -93,7 +93,7 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 	@test -n "$(PYTHON)" || { echo "This course needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(PYTHON) -c '$(NEW_ENOUGH)' || { echo "$(PYTHON) is $$($(PYTHON) --version): this course needs Python 3.11 or newer" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -c requirements.lock -e ".[notebooks,train,app,video,test]"
+	$(BIN)/python -m pip install -c requirements.lock -e ".[notebooks,train,app,video,export,book,test]"
 	@touch $@
 
 .PHONY: help run test lab app notebooks exercises slides assignment bench bench-quality mutants coverage stress lint lock clean
