@@ -58,6 +58,9 @@ exercises: $(VENV)/.installed  ## make the students' notebooks anew from noteboo
 slides: $(VENV)/.installed  ## one deck of slides per lesson in build/slides, each a file that needs no network
 	$(BIN)/python notebooks/make/slides.py
 
+book: $(VENV)/.installed  ## the lessons, exercises, guide and library as one site in build/book, which needs no network
+	$(BIN)/python notebooks/make/book.py
+
 assignment: $(VENV)/.installed  ## build an nbgrader course of the exercises in build/assignment
 	$(BIN)/python notebooks/make/assignment.py
 
@@ -86,7 +89,7 @@ lock: $(VENV)/.installed  ## write the versions installed in .venv to requiremen
 	touch $(VENV)/.installed
 
 clean:  ## remove what `make run` and the tools leave behind (not .venv)
-	rm -rf build/[0-9]* build/solutions build/slides build/assignment build/pictures build/index.html build/run.json dist .pytest_cache .ruff_cache .hypothesis build/mutants
+	rm -rf build/[0-9]* build/solutions build/slides build/book build/book.parts build/assignment build/pictures build/index.html build/run.json dist .pytest_cache .ruff_cache .hypothesis build/mutants
 
 # Made anew only when a dependency changes: the second `make run` starts at once.
 $(VENV)/.installed: pyproject.toml requirements.lock
@@ -96,4 +99,4 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 	$(BIN)/python -m pip install -c requirements.lock -e ".[notebooks,train,app,video,export,book,test]"
 	@touch $@
 
-.PHONY: help run test lab app notebooks exercises slides assignment bench bench-quality mutants coverage stress lint lock clean
+.PHONY: help run test lab app notebooks exercises slides book assignment bench bench-quality mutants coverage stress lint lock clean

@@ -5,7 +5,7 @@
     python notebooks/run.py 00 05         some of them, by the start of their names
     python notebooks/run.py --in-place    write the outputs back into the lessons and the solutions, too
 
-The run profile is NST_PROFILE (default: quick). A web page needs the network for its formulas only.
+The run profile is NST_PROFILE (default: quick). The web pages need no network; their formulas are MathML.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from pathlib import Path
 import nbformat
 import psutil
 from ipykernel.kernelspec import get_kernel_dict
+from jinja2 import pass_context
+from jinja2.runtime import Context
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
@@ -36,6 +38,9 @@ from nbformat import NotebookNode
 from PIL import Image
 
 from nst.support.waiting import rest_soon
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "make"))
+from formulas import with_formulas  # noqa: E402
 
 # Seconds on two CPU cores in the quick profile, imports and the start of the kernel included.
 BUDGETS = {"00": 30, "01": 30, "02": 40, "03": 75, "04": 35, "05": 110, "06": 65, "07": 45, "08": 60, "09": 60, "10": 120}
@@ -174,14 +179,10 @@ def write(path: Path, text: str) -> None:
     aside.replace(path)
 
 
-# nbconvert's page without the scripts it would fetch, but for the one that sets formulas; that one must not hold up the page. And
-# with the texts that stand for pictures, which its template leaves out.
+# nbconvert's page without the scripts it would fetch, and with the texts that stand for pictures, which its template leaves out.
 LESSON = """{% extends 'index.html.j2' %}
 {% block html_head_js %}{% endblock %}{% block jupyter_widgets %}{% endblock %}{% block html_head_js_mermaidjs %}{% endblock %}
-{% block html_head_js_mathjax %}
-<script type="text/x-mathjax-config">MathJax.Hub.Config({tex2jax: {inlineMath: [["$", "$"]], processEscapes: true}});</script>
-<script async src="{{ resources.mathjax_url }}"></script>
-{% endblock %}
+{% block html_head_js_mathjax %}<style>.formula { text-align: center; overflow-x: auto; margin: 1em 0 }</style>{% endblock %}
 {% macro picture(output, kind) %}{% set facts = output.metadata.get(kind, {}) %}
 <div class="jp-RenderedImage jp-OutputArea-output"><img src="data:{{ kind }};base64,{{ output.data[kind] }}"
 {%- for name in ("width", "alt") if name in facts %} {{ name }}="{{ facts[name] | escape_html }}"{% endfor %}></div>
@@ -190,9 +191,17 @@ LESSON = """{% extends 'index.html.j2' %}
 {% block data_jpg scoped %}{{ picture(output, "image/jpeg") }}{% endblock %}"""
 
 
+class Page(HTMLExporter):
+    """nbconvert's pages with formulas as MathML in place of a script that would be fetched."""
+
+    @pass_context
+    def markdown2html(self, context: Context, source: str) -> str:
+        return with_formulas(super().markdown2html(context, source))
+
+
 def lesson_page(notebook: NotebookNode, path: Path) -> str:
     """The executed notebook as one HTML file."""
-    exporter = HTMLExporter(raw_template=LESSON, embed_images=True)
+    exporter = Page(raw_template=LESSON, embed_images=True)
     return exporter.from_notebook_node(notebook, {"metadata": {"name": path.stem, "path": str(path.parent)}})[0]
 
 

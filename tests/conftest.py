@@ -11,7 +11,8 @@ import pytest
 import torch
 from hypothesis import settings
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "data" / "make"))  # the programs there are tested, too
+TOP = Path(__file__).parents[1]
+sys.path[:0] = [str(TOP / "data" / "make"), str(TOP / "notebooks" / "make")]  # the programs there are tested, too
 
 # The same examples on every run, and no deadline: a machine under load is not a wrong answer.
 settings.register_profile("course", deadline=None, derandomize=True)

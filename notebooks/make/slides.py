@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
-from latex2mathml.converter import convert
+from formulas import with_formulas
 from nbconvert.filters import Highlight2HTML, markdown2html
 from nbformat import NotebookNode
 from pygments.formatters import HtmlFormatter
@@ -93,19 +93,7 @@ def markdown(text: str) -> str:
     page = markdown2html(text)
     page = re.sub(r'<a class="anchor-link".*?</a>', "", page)
     page = re.sub(r'<a href="(?!https?:)[^"]*">(.*?)</a>', r"\1", page)
-    pieces = re.split(r"(<pre.*?</pre>|<code.*?</code>)", page, flags=re.DOTALL)
-    return "".join(piece if piece.startswith(("<pre", "<code")) else with_formulas(piece) for piece in pieces)
-
-
-def with_formulas(page: str) -> str:
-    """$$…$$ and $…$ as MathML."""
-
-    def display(found: re.Match) -> str:
-        return f'<div class="formula">{convert(html.unescape(found[1]), display="block")}</div>'
-
-    page = re.sub(r"\$\$(.+?)\$\$", display, page, flags=re.DOTALL)
-    page = re.sub(r"\$(.+?)\$", lambda found: convert(html.unescape(found[1])), page, flags=re.DOTALL)
-    return page.replace("<mi>&#x02032;</mi>", "<mo>&#x2032;</mo>")  # a prime is no identifier: browsers would slant it away
+    return with_formulas(page)
 
 
 def paragraphs(text: str) -> list[str]:

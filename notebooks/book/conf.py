@@ -1,0 +1,73 @@
+"""How Sphinx sets the book. `notebooks/make/book.py` writes its pages and calls Sphinx; README.md here says what goes where."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from docutils import nodes
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "make"), str(HERE.parents[1])]
+
+from formulas import mathml  # noqa: E402
+
+import nst  # noqa: E402
+
+project = "Neural style transfer, from the papers up"
+author = copyright = "the neural style course authors"
+version = release = nst.__version__
+html_title = project
+language = "en"
+
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "sphinx_copybutton", "docstrings"]
+exclude_patterns = ["README.md"]
+
+# Lessons as they are stored: nothing is executed, and nothing comes from another place.
+nb_execution_mode = "off"
+nb_ipywidgets_js = {}
+nb_code_prompt_show = "Show the solution"
+nb_code_prompt_hide = "Hide the solution"
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 4
+suppress_warnings = ["myst.header"]  # exercises begin at the second level in places
+html_math_renderer = "mathml"
+copybutton_exclude = ".linenos, .gp, .go"
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_preserve_defaults = True
+autodoc_inherit_docstrings = False
+python_use_unqualified_type_names = True
+maximum_signature_line_length = 90
+
+html_theme = "furo"
+html_static_path = ["static"]
+templates_path = ["templates"]
+html_css_files = ["book.css"]
+html_copy_source = html_show_sourcelink = False
+html_show_sphinx = False
+html_theme_options = {
+    "top_of_page_buttons": [],
+    "light_css_variables": {"color-brand-primary": "#1f4e9c", "color-brand-content": "#1f4e9c"},
+    "dark_css_variables": {"color-brand-primary": "#8fb4f0", "color-brand-content": "#8fb4f0"},
+}
+html_sidebars = {
+    "**": ["sidebar/brand.html", "sidebar/search.html", "sidebar/scroll-start.html", "paint.html", "sidebar/navigation.html",
+           "sidebar/scroll-end.html"],
+}  # fmt: skip
+
+
+def inline_formula(writer, node: nodes.math) -> None:
+    writer.body.append(mathml(node.astext()))
+    raise nodes.SkipNode
+
+
+def block_formula(writer, node: nodes.math_block) -> None:
+    writer.body.append(f'<div class="formula">{mathml(node.astext(), display=True)}</div>')
+    raise nodes.SkipNode
+
+
+def setup(app) -> dict:
+    app.add_html_math_renderer("mathml", (inline_formula, None), (block_formula, None))
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
