@@ -82,6 +82,18 @@ def test_results_of_an_earlier_run_are_left_out_and_counted():
         jobs(["x", "y"], "out")
 
 
+def test_a_picture_that_is_named_is_painted_wherever_it_lies():
+    touch("in/sub/c.png", "out/sub/c.png")
+    assert pairs(["in", "out/sub/c.png"], "out") == [("in/sub/c.png", "out/sub/c.png"), ("out/sub/c.png", "out/c.png")]
+
+
+def test_pictures_that_are_each_others_results():
+    touch("in/a.png")
+    os.symlink("a.png", "in/b.png")
+    with pytest.raises(Misuse, match="^in: nothing to paint: the 2 pictures that were found are results of an earlier run$"):
+        jobs(["in"], "in")
+
+
 @pytest.mark.parametrize(("contents", "out", "said"), [
     (["a.jpg", "b.jpg"], "out.PNG", "^out.PNG: several pictures want a folder to go to$"),
     (["a.jpg", "b.jpg"], "file", "^file: is a file; several pictures want a folder to go to$"),
@@ -115,7 +127,7 @@ def test_a_place_where_nothing_may_be_written(monkeypatch: pytest.MonkeyPatch):
         these.check_place("locked/new/a.png")
     with pytest.raises(Misuse, match="^broken/a.png: cannot be written, broken is no folder$"):
         these.check_place("broken/a.png")
-    these.check_target("-")
+    these.check_target("-"), these.check_place(".")  # the working folder is in no other here
 
 
 def test_a_picture_is_not_painted_over_by_whatever_name():
@@ -156,8 +168,9 @@ def test_reading_pictures_and_masks(monkeypatch: pytest.MonkeyPatch):
     Image.fromarray((pixels[..., 3] > 99).astype(np.uint8) * 255).save("mask.png")
     assert np.array_equal(these.read_mask(Path("mask.png"))[0, 0].bool().numpy(), pixels[..., 3] > 99)
     for read, name in ((these.read, "a.png"), (these.read_mask, "mask.png")):
-        with pytest.raises(images.TooManyPixels, match=f"{name}: .*--max-pixels ") as raised:
-            read(Path(name), max_pixels=10)
+        for more in ({}, {"transparent": True}) if read is these.read else ({},):
+            with pytest.raises(images.TooManyPixels, match=f"{name}: .*--max-pixels ") as raised:
+                read(Path(name), max_pixels=10, **more)
         assert "max_pixels=" not in str(raised.value)
         read(Path(name), max_pixels=96)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(Path("a.png").read_bytes())))
@@ -173,7 +186,10 @@ def test_a_large_jpeg_is_read_smaller_from_a_pipe_as_well(monkeypatch: pytest.Mo
                 with pytest.raises(images.TooManyPixels, match="a.jpg|standard input"):
                     these.read(source, at_most, 100_000)
             else:
-                assert these.read(source, at_most, 100_000)[0].shape == (1, 3, 80, 120)
+                small = these.read(source, at_most, 100_000)[0]
+                assert small.shape == (1, 3, 80, 120)
+                found, alpha = these.read(Path("a.jpg"), at_most, 100_000, transparent=True)
+                assert torch.equal(found, small) and alpha is None
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
@@ -230,9 +246,34 @@ def test_what_became_of_each(capsys: pytest.CaptureFixture):
     assert capsys.readouterr() == ("", "")
 
 
+def test_a_line_is_out_as_soon_as_it_is_said_and_json_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch):
+    """Who reads a pipe sees each picture when it is ready."""
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="utf-8"))
+    Report().kept(Job("a.png", "b.png"))
+    said = raw.getvalue().decode()
+    assert said.startswith("b.png  is there already")
+    Report(as_json=True).kept(Job("a\x7f.png", "b\x85.png"))
+    assert json.loads(raw.getvalue().decode()[len(said) :]) == {"content": "a\x7f.png", "output": "b\x85.png", "status": "kept"}
+
+
+def test_a_reader_who_has_seen_enough_ends_no_run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture):
+    read, write = os.pipe()
+    os.close(read)
+    report = Report()
+    with os.fdopen(write, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        report.kept(Job("a.png", "b.png"))
+        assert report.silent is True
+        report.kept(Job("a.png", "b.png"))
+        print("what others say goes nowhere", file=pipe, flush=True)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_json_in_letters_that_the_output_knows(monkeypatch: pytest.MonkeyPatch):
     assert these.as_line(name="写真") == '{"name": "写真"}'
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="cp1252"))
     assert these.as_line(name="写真") == '{"name": "\\u5199\\u771f"}' and these.as_line(name="é") == '{"name": "é"}'
-    monkeypatch.setattr(sys, "stdout", io.StringIO())  # of no encoding
-    assert these.as_line(name="写真") == '{"name": "写真"}'
+    for of_no_encoding in (io.StringIO(), object()):
+        monkeypatch.setattr(sys, "stdout", of_no_encoding)
+        assert these.as_line(name="写真") == '{"name": "写真"}'

@@ -1,4 +1,4 @@
-"""nst.command.video: motion that is known, flicker that was put in, films that are counted frame by frame."""
+"""nst.command.video: films that are counted frame by frame."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 import nst
-from nst.command import flicker, streams, video
-from nst.command.flicker import Smoother, flow, moved, sameness
+from nst.command import streams, video
 
 av = pytest.importorskip("av", reason="films need PyAV: pip install av")
 
@@ -50,71 +49,6 @@ def write_film(path: Path, frames: list[Tensor], rate: int = 10, sound: bool = F
 def sound_packets(path: Path) -> list[bytes]:
     with av.open(str(path)) as film:
         return [bytes(packet) for packet in film.demux(audio=0) if packet.dts is not None]
-
-
-def test_flow_finds_a_known_shift():
-    motion = flow(photograph(), photograph(shift=3))[..., 16:-16, 16:-16]
-    assert motion.shape == (1, 2, 64, 96)
-    assert float(motion[:, 0].mean()) == pytest.approx(3, abs=0.3) and float(motion[:, 1].abs().mean()) < 0.3
-
-
-def test_moved_by_whole_pixels_is_a_shift():
-    picture = torch.rand(1, 3, 12, 17)
-    motion = torch.zeros(1, 2, 12, 17)
-    motion[:, 0], motion[:, 1] = 2, -1
-    assert torch.allclose(moved(picture, motion)[..., 1:, :-2], picture[..., :-1, 2:], atol=1e-5)
-
-
-def test_sameness_is_one_where_nothing_changed_and_falls_with_the_change():
-    frame = torch.rand(1, 3, 20, 20) * 0.5
-    other = frame.clone()
-    other[..., 10:] += 6 / 255
-    same = sameness(frame, other)
-    assert torch.equal(same[..., :8], torch.ones(1, 1, 20, 8))
-    assert torch.allclose(same[..., 12:], torch.full((1, 1, 20, 8), float(np.exp(-1))), atol=1e-4)
-
-
-def flickering(frame: Tensor, amount: float = 0.3) -> Tensor:
-    return torch.lerp(frame, torch.rand_like(frame), amount)
-
-
-def test_smoothing_takes_flicker_out_of_a_film_that_stands_still():
-    smoother, frame = Smoother(0.8), photograph()
-    for _ in range(8):
-        smoother(frame, flickering(frame))
-    found = smoother.figures()
-    # two independent pictures of uniform noise differ by 1/3 on average: 0.3 * 255 / 3
-    assert found["flicker_film"] == pytest.approx(0, abs=0.01) and found["flicker_without"] == pytest.approx(25.5, rel=0.02)
-    assert found["flicker_with"] < 0.25 * found["flicker_without"]
-
-
-def test_smoothing_follows_what_moves():
-    smoother, lag = Smoother(0.8), []
-    for k in range(6):
-        frame = photograph(shift=2 * k)
-        lag.append(float((smoother(frame, frame) - frame)[..., 12:-12, 12:-12].abs().mean()))
-    assert max(lag) < 2 / 255  # without the motion it would trail behind
-    still = Smoother(0.8)
-    out = [still(photograph(), photograph()), torch.lerp(photograph(shift=2), photograph(), 0.8)]
-    assert float((out[1] - photograph(shift=2)).abs().mean()) > 4 * max(lag)
-
-
-def test_what_comes_into_view_is_not_blended_with_what_was_there():
-    smoother, frame = Smoother(0.9), photograph()
-    smoother(frame, frame)
-    cut = 1 - photograph(shift=20)
-    assert float((smoother(cut, cut) - cut).abs().mean()) < 0.01
-
-
-def test_smoothing_zero_changes_nothing():
-    smoother = Smoother(0.0)
-    for _ in range(3):
-        painted = torch.rand(1, 3, 40, 40)
-        assert torch.equal(smoother(photograph(40, 40), painted), painted)
-    found = smoother.figures()
-    assert found["flicker_with"] == found["flicker_without"] > 50
-    with pytest.raises(ValueError, match="smoothing=1: expected"):
-        Smoother(1)
 
 
 def test_a_film_keeps_its_frames_times_size_and_sound(tmp_path: Path):
@@ -493,17 +427,6 @@ def test_nothing_is_left_beside_a_film_that_fails(tmp_path: Path):
     with pytest.raises(ZeroDivisionError):
         video.stylize(tmp_path / "a.mp4", tmp_path / "b.mp4", lambda frame: 1 / 0)
     assert [file.name for file in tmp_path.iterdir()] == ["a.mp4"]
-
-
-def test_sameness_is_that_of_a_neighbourhood():
-    """One wrong pixel is a fifth of a fifth of its 25 neighbours' difference, and it counts in each of them."""
-    frame = torch.full((1, 3, 21, 21), 0.5)
-    other = frame.clone()
-    other[..., 10, 10] += 25 * flicker.SAME
-    same = sameness(frame, other)
-    assert float(same[..., 10, 10]) == pytest.approx(float(np.exp(-1)), rel=1e-4)
-    torch.testing.assert_close(same[..., 8:13, 8:13], torch.full((1, 1, 5, 5), float(np.exp(-1))))
-    assert torch.equal(same[..., :8, :], torch.ones(1, 1, 8, 21))
 
 
 @pytest.mark.parametrize(("turn", "corner"), [(90, (0, 1)), (-90, (1, 0)), (180, (1, 1)), (0, (0, 0))])

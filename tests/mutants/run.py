@@ -43,7 +43,7 @@ def copy(module: str) -> Path:
         shutil.copytree(TOP / part, folder / part, ignore=shutil.ignore_patterns("__pycache__", "mutants", "benchmarks"))
     settings = {
         "source_paths": ["nst"], "only_mutate": [f"nst/{source(module)}"], "also_copy": ["data"],
-        "timeout_constant": 120.0, "timeout_multiplier": 4.0,
+        "timeout_constant": 15.0, "timeout_multiplier": 4.0,
         "pytest_add_cli_args": ["-q", "-x", "-p", "no:cacheprovider", "-m", "not slow and not assets",
                                 *(f"--deselect=tests/{name}" for name in CONFIG[module].get("too_slow", []))],
         "pytest_add_cli_args_test_selection": [f"tests/{name}" for name in CONFIG[module]["tests"]],
