@@ -151,7 +151,7 @@ def test_run_executes_a_copy_and_lays_out_the_pictures(course: Path, run: Module
     assert f'id="cell-id={picture.id}"' in page
     fetched = re.findall(r'<(?:script|link|img)[^>]*(?:src|href)="(?!data:)([^"]+)"', page)
     assert fetched == [] and page.count("<math") == page.count("</math>") == 2
-    assert re.search(r"<mi>a</mi>\s*<mo>&#x0003C;</mo>", page) and "<code>$HOME</code>" in page
+    assert re.search(r"<mi>a</mi>\s*<mo>&lt;</mo>", page) and "<code>$HOME</code>" in page
 
     entry = json.loads((built / "run.json").read_text(encoding="utf-8"))["00_small"]
     assert entry["cells"] == 4 and entry["seconds"] > 0 and entry["peak_mib"] > 0 and entry["profile"] == "quick"
