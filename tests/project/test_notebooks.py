@@ -59,6 +59,14 @@ def test_notebook_is_small_and_normalised(path: Path, run: ModuleType):
 
 
 @each_notebook
+def test_code_is_no_wider_than_a_page(path: Path):
+    """96 columns: what the book, a slide and a laptop's screen show without scrolling."""
+    cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    wide = [(cell.id, line) for cell in cells for line in cell.source.splitlines() if len(line) > 96]
+    assert wide == []
+
+
+@each_notebook
 def test_notebook_has_no_errors_and_no_unrun_outputs(path: Path):
     for cell in code_cells(nbformat.read(path, as_version=4)):
         assert not cell.outputs or cell.execution_count is not None  # nbval fails these even under --nbval-lax
