@@ -1,0 +1,55 @@
+// Mean and covariance over positions, and the linear map from one pair to another: nst.covariance, in float64.
+
+import { applied, functionsOf, product } from "./matrix.js";
+
+const CUT = 1e-5; // eigenvalues below this share of the largest are nothing but noise
+
+/** { mean, covariance } of maps { height, width, data } with any number of channels; the covariance divided by positions - 1. */
+export function statistics(maps) {
+  const places = maps.height * maps.width, channels = maps.data.length / places;
+  const mean = new Float64Array(channels), covariance = new Float64Array(channels * channels);
+  for (let c = 0; c < channels; c++) {
+    let sum = 0;
+    for (let i = c * places; i < (c + 1) * places; i++) sum += maps.data[i];
+    mean[c] = sum / places;
+  }
+  for (let a = 0; a < channels; a++)
+    for (let b = 0; b <= a; b++) {
+      let sum = 0;
+      for (let i = 0; i < places; i++) sum += (maps.data[a * places + i] - mean[a]) * (maps.data[b * places + i] - mean[b]);
+      covariance[a * channels + b] = covariance[b * channels + a] = sum / Math.max(1, places - 1);
+    }
+  return { mean, covariance };
+}
+
+/** The transform to the style's mean and covariance that moves features least, x -> matrix x + shift: nst.covariance.transport. */
+export function transport(own, style) {
+  const side = own.mean.length;
+  const power = (exponent) => (value, most) => (value > Math.max(CUT * most, 1e-12) ? value ** exponent : 0);
+  const [root, inverse] = functionsOf(own.covariance, side, [power(0.5), power(-0.5)]);
+  const inner = product(product(root, style.covariance, side), root, side);
+  const [middle] = functionsOf(inner, side, [(value) => Math.sqrt(Math.max(0, value))]);
+  const matrix = product(product(inverse, middle, side), inverse, side), moved = applied(matrix, own.mean);
+  return { matrix, shift: style.mean.map((x, i) => x - moved[i]) };
+}
+
+/** Several maps as one, by their weights, which sum to 1. */
+export function mixture(maps, weights) {
+  const sum = (key) => maps[0][key].map((_, i) => maps.reduce((total, map, k) => total + weights[k] * map[key][i], 0));
+  return maps.length === 1 ? maps[0] : { matrix: sum("matrix"), shift: sum("shift") };
+}
+
+/** (1 - share) x + share (matrix x + shift), of maps x. */
+export function turned(maps, { matrix, shift }, share = 1) {
+  const places = maps.height * maps.width, channels = shift.length, made = new Float32Array(maps.data.length);
+  const column = new Float64Array(channels);
+  for (let i = 0; i < places; i++) {
+    for (let c = 0; c < channels; c++) column[c] = maps.data[c * places + i];
+    for (let a = 0; a < channels; a++) {
+      let sum = shift[a];
+      for (let b = 0; b < channels; b++) sum += matrix[a * channels + b] * column[b];
+      made[a * places + i] = column[a] + share * (sum - column[a]);
+    }
+  }
+  return { ...maps, data: made };
+}
