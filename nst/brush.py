@@ -79,5 +79,5 @@ def with_styles(paint: Callable[[Tensor, StyleMix], Tensor], content: Tensor, mi
         made = mix.at(content).blend(grown, matcher(grown, palettes))[..., : content.shape[-2], : content.shape[-1]]
         return torch.lerp(content, made, alpha)
 
-    amount = alpha if mix.masks is None else alpha * sum(mix.masks).clamp(0, 1)
+    amount = alpha if mix.masks is None else alpha * sum(mix.masks)
     return coarse_to_fine(lambda x: paint(x, mix.at(x)), content, brush, amount, coloured)

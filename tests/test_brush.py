@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 import nst
@@ -58,6 +59,42 @@ def test_each_pass_sees_the_photograph_and_the_painting_before():
     coarse_to_fine(darker, content[..., :120, :], 4, 1.0, first)  # 30 px are too few to paint
     assert asked == [(60, 129), (120, 257)]
     assert torch.equal(coarse_to_fine(darker, content[..., :40, :40], 2, 1.0, first), content[..., :40, :40] + 0.1)
+    asked.clear()
+    coarse_to_fine(darker, content[..., :64, :80], 2, 1.0, first)
+    assert asked == [(32, 40), (64, 80)]
+
+
+@pytest.mark.parametrize("size", [(70, 90), (90, 70)])
+def test_a_coarse_painting_is_cut_to_its_size_and_clipped_before_it_is_enlarged(size: tuple[int, int]):
+    """By hand: a painter whose pictures are padded below and on the right, and leave the range."""
+    seen = []
+
+    def harsh(x: Tensor) -> Tensor:
+        seen.append(x)
+        return F.pad(6 * x - 2.5, (0, 7, 0, 7), value=0.5)
+
+    content = torch.rand(1, 3, *size)
+    coarse_to_fine(harsh, content, 2, 1.0, first)
+    small = resize(content, (size[0] // 2, size[1] // 2))
+    torch.testing.assert_close(seen[0], small)
+    torch.testing.assert_close(seen[1], 0.6 * content + 0.4 * resize((6 * small - 2.5).clamp(0, 1), size))
+
+
+def test_an_amount_of_its_own_at_each_place_is_that_of_the_same_place_in_each_pass():
+    def darker(x: Tensor) -> Tensor:
+        return x + 0.1
+
+    content, where = torch.full((1, 3, 160, 160), 0.5), torch.zeros(1, 1, 160, 160)
+    where[..., 80:] = 0.5
+    made = coarse_to_fine(darker, content, 4, where, first)
+    for side, amount in ((made[..., :60], 0.0), (made[..., 100:], 0.5)):
+        torch.testing.assert_close(side, coarse_to_fine(darker, content, 4, amount, first)[..., :60])
+
+
+def test_what_a_finer_pass_sees_is_a_picture():
+    content, painting = torch.rand(1, 3, 40, 40), torch.rand(1, 3, 40, 40)
+    seen = mixed(content, painting, 1.0, lambda photograph, painting: 4 * photograph - 1.5)
+    torch.testing.assert_close(seen, (0.6 * (4 * content - 1.5) + 0.4 * painting).clamp(0, 1))
 
 
 def test_the_photograph_comes_in_its_paintings_colours():
@@ -159,5 +196,5 @@ def test_another_brush_is_refused(brush: object, paint: dict, photo: Tensor):
     for method in METHODS:
         with pytest.raises(ValueError, match="brush"):
             paint[method](photo, brush=brush)
-    with pytest.raises(ValueError, match="brush"):
+    with pytest.raises(ValueError, match=f"^brush={brush!r}: expected "):
         check_brush(brush)
