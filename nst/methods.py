@@ -73,7 +73,7 @@ def stylize(content: str | os.PathLike | Tensor, style: Style | Sequence[Style],
     styles = list(style) if isinstance(style, list | tuple) else [style]
     chosen = method or method_for(styles, "masks" in options)
     masks = options.pop("masks", None)
-    paint = painter(styles, chosen, size=size, masked=masks is not None, **options)
+    paint = painter(styles, chosen, size=size, **options)
     if method is None:
         print(f"nst.stylize: {chosen}, {'a network is trained for it' if chosen == 'fast' else 'any picture in one pass'}")
     if callback is not None and chosen != "gatys":
@@ -157,7 +157,7 @@ def transparent_working_size(picture: Tensor, alpha: Tensor | None, method: str,
     if alpha is None or small.shape == picture.shape:
         return working_size(picture, method, size), alpha
     seen = working_size(alpha, method, size)  # (1, 1, h, w)
-    return torch.where(seen > 1 / 510, small / seen.clamp_min(1 / 510), 1.0).clamp(0, 1), seen
+    return torch.where(seen > 1 / 510, small / seen.clamp_min(1 / 510), 1.0).clamp_max(1), seen
 
 
 def _fast(styles: Sequence[Style], given: dict[str, Any]) -> Painter:

@@ -8,14 +8,24 @@ import inspect
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 import nst
-from nst import adain, assets, gatys, transformer_net, wct
+from nst import adain, assets, gatys, methods, transformer_net, wct
 from nst.figures.sheets import CAPTION, GAP, MARGIN, sheet, to_image
-from nst.methods import LARGEST, LARGEST_STYLE, METHODS, method_for, painter, style_picture, working_size
+from nst.methods import (
+    LARGEST,
+    LARGEST_STYLE,
+    METHODS,
+    method_for,
+    painter,
+    style_picture,
+    transparent_working_size,
+    working_size,
+)
 
 SHIPPED = assets.shipped_styles()
 
@@ -39,6 +49,52 @@ def test_a_painter_is_its_method(method: str, content: torch.Tensor):
     given = {"gatys": {"style_weight": 20.0, "evaluations": 2}, "fast": {}}.get(method, {"alpha": 0.5})
     paint = painter([SHIPPED[0]], method, size=64, **given)
     assert torch.allclose(paint(content), by_hand(method, content, SHIPPED[0]), atol=1e-5)
+    scales = nst.GatysConfig.default().scales
+    assert (paint.method, paint.evaluations) == (method, 2 * scales if method == "gatys" else 1)
+
+
+def test_options_reach_gatys_and_its_encoder_is_read_once(content: torch.Tensor, monkeypatch: pytest.MonkeyPatch):
+    loaded, load = [], nst.VGG19.load
+    monkeypatch.setattr(nst.VGG19, "load", lambda which: loaded.append(which) or load(which))
+    paint = painter([SHIPPED[0]], "gatys", size=64, evaluations=3, match_weight=0.0, preserve_color="luminance")
+    made = [paint(content) for _ in range(2)]
+    assert len(loaded) == 1
+    config = nst.GatysConfig.default(evaluations=3, match_weight=0.0)
+    wanted = gatys.stylize(content, assets.picture(SHIPPED[0], 64), config=config, preserve_color="luminance")
+    assert torch.allclose(made[1], wanted, atol=1e-5)
+    assert not torch.allclose(made[1], paint.paint(content, preserve_color=False), atol=1e-3)
+
+
+def test_options_reach_a_network(content: torch.Tensor, tmp_path: Path):
+    net = nst.load_style(SHIPPED[0])
+    assert torch.equal(painter([SHIPPED[0]], "fast", alpha=0.25)(content), net.stylize(content, strength=0.25))
+    net.save(tmp_path / "net.safetensors")
+    for normalized in (True, False):
+        paint = painter([tmp_path / "net.safetensors"], "fast", normalized=normalized)
+        wanted = nst.load_style(tmp_path / "net.safetensors", normalized=normalized).stylize(content)
+        assert torch.equal(paint(content), wanted)
+
+
+def test_a_tensor_keeps_its_size_unless_another_is_asked_for(content: torch.Tensor, tmp_path: Path, monkeypatch):
+    monkeypatch.setitem(methods.LARGEST, "fast", 32)
+    nst.save_image(content, tmp_path / "photo.png")
+    assert nst.stylize(content, SHIPPED[0], "fast").shape == content.shape
+    assert min(nst.stylize(tmp_path / "photo.png", SHIPPED[0], "fast").shape[-2:]) == 32
+    for picture in (content, tmp_path / "photo.png"):
+        assert min(nst.stylize(picture, SHIPPED[0], "fast", size=40).shape[-2:]) == 40
+
+
+def test_a_style_pictures_file_is_read_at_the_size_that_is_asked_for(content: torch.Tensor, tmp_path: Path):
+    nst.save_image(assets.picture(SHIPPED[0], 96), tmp_path / "style.png")
+    made = nst.stylize(content, tmp_path / "style.png", "adain", size=40)
+    wanted = adain.stylize(working_size(content, "adain", 40), nst.load_image(tmp_path / "style.png", 40))
+    assert torch.allclose(made, wanted, atol=1e-5)
+
+
+def test_it_is_said_what_was_chosen(content: torch.Tensor, capsys: pytest.CaptureFixture):
+    nst.stylize(content, SHIPPED[0]), nst.stylize(content, content), nst.stylize(content, content, "adain")
+    assert capsys.readouterr().out.splitlines() == ["nst.stylize: fast, a network is trained for it",
+                                                    "nst.stylize: adain, any picture in one pass"]  # fmt: skip
 
 
 def test_masks_and_colours_reach_the_method(content: torch.Tensor):
@@ -110,6 +166,7 @@ def test_the_method_follows_the_style(tmp_path: Path):
     assert method_for([str(tmp_path / "picture.jpg")]) == "adain" == method_for(["starry_night"])
     assert method_for([SHIPPED[0], "a.png"], masked=True) == "adain"  # one method for both
     assert method_for(SHIPPED[:2], masked=True) == "fast" == method_for(SHIPPED[:1], masked=True)
+    assert painter(SHIPPED[:2], size=32).method == "adain" and painter(SHIPPED[:2], masked=True).method == "fast"
 
 
 def test_a_network_of_ones_own_and_a_picture_file(tmp_path: Path, content: torch.Tensor):
@@ -130,7 +187,7 @@ def test_a_network_of_ones_own_and_a_picture_file(tmp_path: Path, content: torch
     ({"styles": ["rose_window"], "method": "gatys", "tile": 512}, "tile=512: gatys has no such option; adain, wct has"),
     ({"styles": ["rose_window"], "method": "wct", "style_weight": 5.0}, "style_weight=5.0: wct has no such option; gatys has"),
     ({"styles": ["rose_window"], "method": "fast", "colour": True}, "colour=True: fast has no such option; expected alpha, brush"),
-    ({"styles": []}, "styles: expected at least one name or file"),
+    ({"styles": []}, "^styles: expected at least one name or file"),
     ({"styles": ["rose_window"], "size": 0}, "size=0: expected a whole number of at least 1"),
     ({"styles": ["rose_window"], "size": -5}, "size=-5: expected a whole number"),
     ({"styles": ["https://example.org/a.jpg"]}, "https://example.org/a.jpg: is an internet address"),
@@ -147,6 +204,46 @@ def test_working_size(method: str):
     assert working_size(large, method).shape[-2] == LARGEST[method]
     assert working_size(small, method) is small
     assert working_size(small, method, 80).shape == (1, 3, 80, 100)
+    largest = torch.rand(1, 1, LARGEST[method], LARGEST[method])
+    assert working_size(largest, method) is largest
+
+
+def test_the_working_size_of_a_transparent_picture_is_pillows():
+    """Colours count as much as they are seen: Pillow's premultiplied colours, RGBa, are resized so."""
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (64, 96, 4), dtype=np.uint8)
+    pixels[8:40, 10:60, 3] = 0
+    small = Image.fromarray(pixels).convert("RGBa").resize((48, 32), Image.Resampling.BICUBIC).convert("RGBA")
+    wanted = torch.from_numpy(np.array(small)).permute(2, 0, 1)[None] / 255
+    x = torch.from_numpy(pixels).permute(2, 0, 1)[None] / 255
+    made, seen = transparent_working_size(x[:, :3], x[:, 3:], "fast", 32)
+    torch.testing.assert_close(seen, wanted[:, 3:], atol=4 / 255, rtol=0)  # Pillow rounds twice
+    much = (wanted[:, 3:] > 0.3).expand_as(made)
+    assert 0.4 < float(much.float().mean()) < 0.9
+    torch.testing.assert_close(made[much], wanted[:, :3][much], atol=8 / 255, rtol=0)  # its 8 bits, divided by what is seen
+    x[:, :3, 8:40, 10:60] = 0.5  # nobody sees it
+    torch.testing.assert_close(transparent_working_size(x[:, :3], x[:, 3:], "fast", 32)[0], made)
+    harsh = transparent_working_size(x[:, :3].round(), x[:, 3:].round(), "fast", 32)[0]
+    assert float(harsh.max()) == 1 and float(harsh.min()) == 0
+
+
+@pytest.mark.parametrize(("alpha", "is_seen"), [(0.0, False), (1 / 510.5, False), (0.003, True), (0.5, True), (1.0, True)])
+def test_what_is_transparent_in_8_bits_is_white(alpha: float, is_seen: bool):
+    picture = torch.rand(1, 3, 1, 1).expand(1, 3, 40, 60)
+    made, seen = transparent_working_size(picture, torch.full((1, 1, 40, 60), alpha), "fast", 20)
+    torch.testing.assert_close(seen, torch.full((1, 1, 20, 30), alpha))
+    torch.testing.assert_close(made, picture[..., :20, :30] if is_seen else torch.ones(1, 3, 20, 30), atol=1e-4, rtol=0)
+
+
+def test_a_picture_that_is_opaque_or_small_is_only_brought_to_its_size(monkeypatch: pytest.MonkeyPatch):
+    picture, alpha = torch.rand(1, 3, 40, 60), torch.rand(1, 1, 40, 60)
+    made, seen = transparent_working_size(picture, None, "fast", 20)
+    assert torch.equal(made, working_size(picture, "fast", 20)) and seen is None
+    made, seen = transparent_working_size(picture, alpha, "fast")
+    assert made is picture and seen is alpha
+    monkeypatch.setitem(methods.LARGEST, "fast", 20)
+    assert [side.shape[-2:] for side in transparent_working_size(picture, alpha, "fast")] == [(20, 30)] * 2
+    assert transparent_working_size(picture, None, "fast")[0].shape == (1, 3, 20, 30)
 
 
 @pytest.mark.parametrize("method", [nst.gatys, nst.transformer_net, nst.adain, nst.wct], ids=lambda module: module.__name__)
@@ -173,6 +270,10 @@ def test_a_style_of_the_wrong_kind_says_so(content: torch.Tensor):
         transformer_net.stylize(content, [])
     with pytest.raises(TypeError, match="^style: expected a picture, its name or its file, got int"):
         style_picture(3)
+    with pytest.raises(ValueError, match="^style: expected one picture"):
+        style_picture(torch.rand(2, 3, 8, 8))
+    with pytest.raises(TypeError, match="^style: fast wants a trained network, its name or its file; adain paints"):
+        painter([picture], "fast")
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -980,7 +980,7 @@ def test_errors_on_the_workers_thread_are_shown():
 
 @pytest.mark.parametrize("brush", [1, 2])
 def test_the_mixes_paint_with_a_brush_as_the_methods_do(brush: int):
-    content, *styles = pictures("chelsea", "night_orchard", "rose_window")
+    content, *styles = pictures("chelsea", "night_orchard", "rose_window", size=80)  # 40 pixels are painted, 24 are not
     mask, weights = half_mask(content), [0.25, 0.75]
     for how, where in (({"style_weights": weights}, None), ({"masks": [w * mask for w in weights]}, mask)):
         made = AdaINMix(content, styles).paint(0.7, weights, where, brush)
@@ -989,6 +989,17 @@ def test_the_mixes_paint_with_a_brush_as_the_methods_do(brush: int):
         assert torch.allclose(made, wct.stylize(content, styles, alpha=0.6, levels=(4, 2), brush=brush, **how), atol=2e-3)
     net = mixer_model.network("night_orchard")
     assert torch.equal(FastMix(content).paint("night_orchard", 0.5, brush=brush), net.stylize(content, strength=0.5, brush=brush))
+    assert torch.equal(FastMix(content).paint("night_orchard", 0.5), net.stylize(content, strength=0.5))
+    harsh = content.round()
+    made = WCTMix(harsh, styles).paint({4: 1.0, 2: 1.0}, weights, None, brush)
+    assert torch.allclose(made, wct.stylize(harsh, styles, style_weights=weights, levels=(4, 2), brush=brush), atol=2e-3)
+
+
+def test_the_mixes_share_their_networks():
+    content, style = pictures("chelsea", "night_orchard")
+    first, second = AdaINMix(content, [style]).method, WCTMix(content, [style]).method
+    assert first.encoder is second.encoder is mixer_model.encoder()
+    assert first.decoder is mixer_model.decoder("adain") and second.decoders[4] is mixer_model.decoder("relu4_1")
 
 
 def test_the_studio_and_the_mixer_have_a_brush():
