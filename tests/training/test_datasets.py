@@ -11,6 +11,8 @@ import os
 import pickle
 import random
 import shutil
+import tarfile
+import tempfile
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +24,7 @@ import torch
 import nst
 from nst.support import downloads
 from nst.training import datasets
-from nst.training.datasets import Archive, Crops, Pairs, coco_files, imagenette_files, offline_files, picture_files
+from nst.training.datasets import Archive, Batch, Crops, Pairs, coco_files, imagenette_files, offline_files, picture_files
 
 
 @pytest.fixture
@@ -48,6 +50,39 @@ def test_a_step_has_its_pictures_whatever_came_before(folder: Path):
     torch.testing.assert_close(second.content, whole.content[4:])
     assert second.files == whole.files[4:]
     assert not torch.equal(Crops(files, 16, read=32, seed=4)(5, range(8)).content, whole.content)
+
+
+def test_defaults_are_those_that_the_docstring_states(folder: Path):
+    plain = Crops(picture_files(folder))
+    assert plain.identity == Crops(picture_files(folder), size=256, read=256, zoom=0.5, colour=0.0, seed=0).identity
+    assert torch.equal(plain(0, range(1)).content, plain(0, range(1), salt="").content)
+
+
+def test_a_batch_moves_with_what_it_holds():
+    content, style = torch.rand(2, 3, 8, 8), torch.rand(2, 3, 8, 8)
+    for batch in (Batch(content, style, ["a", "b"]), Batch(content, None, ["a", "b"])):
+        here, there = batch.to(torch.device("cpu")), batch.to(torch.device("meta"))
+        assert torch.equal(here.content, content) and here.content.is_contiguous(memory_format=torch.channels_last)
+        assert there.content.device.type == "meta" and here.files == there.files == ["a", "b"]
+        assert (here.style is None) == (batch.style is None) or torch.equal(here.style, style)
+        assert there.style is None if batch.style is None else there.style.device.type == "meta"
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    ({"zoom": 1.5}, "^zoom=1.5: expected a number from 0 to 1"), ({"colour": -1}, "^colour=-1: expected a number"),
+    ({"read": 0}, "^read=0: expected a whole number"), ({"files": []}, "^files is empty: expected picture files"),
+])  # fmt: skip
+def test_senseless_options(options: dict, said: str):
+    with pytest.raises(ValueError, match=said):
+        Crops(**{"files": ["a.png"], **options})
+
+
+def test_pictures_are_read_at_their_size_and_white_is_one(tmp_path: Path):
+    stripes = (torch.arange(64) % 2).float().expand(1, 3, 64, 64)
+    nst.save_image(stripes, tmp_path / "stripes.png"), nst.save_image(torch.ones(3, 1, 9), tmp_path / "white.png")
+    fine, coarse = (Crops([tmp_path / "stripes.png"], 64, read=read, zoom=1.0)(0, range(1)).content for read in (64, 16))
+    assert float(fine.std()) > 0.49 and float(coarse.std()) < 0.05  # too small a picture has no stripes any more
+    assert torch.equal(Crops([tmp_path / "white.png"], 4, read=1)(0, range(3)).content, torch.ones(3, 3, 4, 4))  # one pixel high
 
 
 def test_crops_are_pieces_of_their_picture(folder: Path):
@@ -85,9 +120,9 @@ def test_a_broken_picture_is_skipped_named_and_counted(folder: Path):
 
 
 def test_folders_without_pictures(tmp_path: Path):
-    with pytest.raises(ValueError, match="holds no pictures"):
+    with pytest.raises(ValueError, match=r"holds no pictures \((\.\w+, )+\.\w+\)$"):
         picture_files(tmp_path)
-    with pytest.raises(FileNotFoundError, match="nowhere"):
+    with pytest.raises(FileNotFoundError, match="nowhere: no such folder of pictures$"):
         picture_files(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="files is empty"):
         Crops([])
@@ -126,6 +161,8 @@ def test_identity_tells_data_apart(folder: Path, tmp_path: Path):
     others = [{"size": 24}, {"size": lambda step: 16 if step < 9 else 24}, {"read": 40}, {"zoom": 0.6}, {"colour": 1.0},
               {"seed": 1}]  # fmt: skip
     assert all(Crops(files, **{**plain, **other}).identity != one for other in others)
+    assert Crops([*files[:1], "gone.png"], **plain).identity["files"] == hashlib.sha256(
+        f"a.png {files[0].stat().st_size}\ngone.png -1".encode()).hexdigest()  # fmt: skip
     assert Crops(files[1:], **plain).identity != one != Crops(files[::-1], **plain).identity
     pairs = Pairs(Crops(files, **plain), Crops(files, **plain)).identity
     assert pairs == {"content": one, "style": one}
@@ -171,6 +208,33 @@ def test_coco_is_checked_unpacked_and_kept(folder: Path, tmp_path_factory: pytes
         coco_files("test")
 
 
+def test_photographs_that_are_there_are_taken_from_the_cache(folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch):
+    cache = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("NST_CACHE", str(cache))
+    monkeypatch.setattr(datasets, "IMAGENETTE", datasets.IMAGENETTE._replace(count=3))
+    monkeypatch.setattr(datasets, "COCO", {split: archive._replace(count=3) for split, archive in datasets.COCO.items()})
+    for place, files in (("imagenette/imagenette2-160/train", imagenette_files), ("coco/val2017", coco_files),
+                         ("coco/train2014", functools.partial(coco_files, "train2014"))):  # fmt: skip
+        shutil.copytree(folder, cache / place)
+        assert [f.relative_to(cache / place).as_posix() for f in files()] == ["a.png", "b.jpg", "deep/c.PNG"]
+
+
+def test_an_archive_is_unpacked_beside_its_place_only(folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch):
+    """Another folder may lie on another disk, and a tar file may name places outside its own folder."""
+    cache = tmp_path_factory.mktemp("cache")
+    monkeypatch.setattr(tempfile, "tempdir", str(cache / "no such folder"))
+    packed = cache / "set.tgz"
+    with tarfile.open(packed, "w:gz") as archive:
+        archive.add(folder, "set")
+    datasets._unpack(packed, cache / "set")
+    assert [f.name for f in picture_files(cache / "set")] == ["a.png", "b.jpg", "c.PNG"]
+    with tarfile.open(packed, "w:gz") as archive:
+        archive.add(folder / "a.png", "set/a.png"), archive.add(folder / "a.png", "../outside.png")
+    with pytest.raises(tarfile.FilterError):
+        datasets._unpack(packed, cache / "set")
+    assert sorted(p.name for p in cache.iterdir()) == ["set", "set.tgz"] and len(picture_files(cache / "set")) == 3
+
+
 def test_imagenette_without_a_network(tmp_path: Path, monkeypatch):
     monkeypatch.setenv("NST_CACHE", str(tmp_path))
 
@@ -192,7 +256,7 @@ def test_what_is_kept_is_counted_in_bytes(tmp_path: Path, monkeypatch: pytest.Mo
     for file in files:
         nst.save_image(torch.rand(3, 8, 200), file)
     one = 3 * 8 * 200
-    monkeypatch.setattr(datasets, "CACHE", 3 * one + 5)
+    monkeypatch.setattr(datasets, "CACHE", 3 * one)
     crops, read, plain = Crops(files, 8, read=8), [], datasets._read
     monkeypatch.setattr(datasets, "_read", lambda *asked: read.append(asked[0]) or plain(*asked))
     for file in (*files[:3], files[0], files[1], files[3], files[0], files[1], files[3], files[2]):
@@ -223,7 +287,7 @@ def test_crops_are_made_small_without_moire(tmp_path: Path):
     """Stripes of one pixel become grey where they are made smaller, not stripes of another width."""
     stripes = (torch.arange(64) % 2).float().expand(1, 3, 64, 64)
     nst.save_image(stripes, tmp_path / "stripes.png")
-    crops = Crops([tmp_path / "stripes.png"], 16, read=64, zoom=1.0)(0, range(4)).content
+    crops = Crops([tmp_path / "stripes.png"], 20, read=64, zoom=1.0)(0, range(4)).content  # between pixels, each elsewhere
     assert float(crops.std()) < 0.05 and float(crops.mean()) == pytest.approx(0.5, abs=0.01)
 
 
@@ -237,6 +301,26 @@ def test_colours_are_changed_around_their_mean():
         spreads.append(float(made.std() / x.std()))
     assert max(map(abs, means)) <= 0.1201 and max(means) > 0.1 and min(means) < -0.1
     assert 0.2 < min(spreads) < 0.5 and 1.4 < max(spreads) < 2.2
+
+
+def test_colours_keep_their_range_and_are_swapped_now_and_then():
+    """Saturation is 0.4 to 1.5 times, contrast 0.6 to 1.4 times what it was; channels change places in 15 of 100 pictures."""
+    rng, found, swapped = torch.Generator().manual_seed(0), [], 0
+    grey = 0.5 + 0.05 * torch.rand(1, 8, 8, generator=rng)
+    x = grey + torch.tensor([-0.08, 0.02, 0.06]).view(3, 1, 1)
+    for seed in range(400):
+        made = datasets._recoloured(x, random.Random(seed), 1.0)
+        contrast = float(made.mean(0).std() / grey.std())
+        found.append((contrast, float((made.amax(0) - made.amin(0)).mean()) / 0.14 / contrast))
+        order = datasets._recoloured(x, random.Random(seed), 0.5).mean((1, 2))
+        swapped += order.tolist() != sorted(order.tolist())
+    contrasts, saturations = zip(*found, strict=True)
+    assert 0.599 < min(contrasts) < 0.63 and 1.37 < max(contrasts) < 1.401
+    assert 0.399 < min(saturations) < 0.43 and 1.47 < max(saturations) < 1.501
+    assert swapped / 400 == pytest.approx(0.5 * 0.15 * 5 / 6, abs=0.03)
+    harsh = torch.rand(3, 8, 8, generator=rng).round()
+    made = torch.stack([datasets._recoloured(harsh, random.Random(seed), 1.0) for seed in range(50)])
+    assert float(made.min()) == 0 and float(made.max()) == 1
 
 
 def test_hidden_files_are_not_learned_from_and_every_format_is(tmp_path: Path):
