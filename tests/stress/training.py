@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from nst.support import interrupts
 from nst.training import TrainingConfig, train
 from nst.training.checkpoints import latest
 from nst.training.datasets import Batch
@@ -69,7 +70,8 @@ def _quiet() -> None:
 
 def _train(pipe, folder: Path, steps: int) -> None:
     _quiet()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever this was started from ignores
+    for number in interrupts.SIGNALS:  # whatever this was started from ignores: a shell's "&" Ctrl-C, nohup the terminal's end
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     run_in(folder, steps, callback=lambda step, losses, model: pipe.send(step))
 
 

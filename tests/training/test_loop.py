@@ -7,6 +7,7 @@ import json
 import math
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import textwrap
@@ -154,11 +155,15 @@ def test_float16_scales_its_gradients_and_resumes(tmp_path: Path):
 
 def test_samples_are_pictures_of_the_steps(tmp_path: Path):
     pictures = [torch.rand(1, 3, 16, 20), torch.rand(1, 3, 16, 12)]
-    trace, model = run(small(), callback=samples(tmp_path / "seen", pictures, every=4))
-    assert [p.name for p in sorted((tmp_path / "seen").iterdir())] == ["sample_000004.png", "sample_000008.png"]
-    shown = nst.load_image(tmp_path / "seen" / "sample_000008.png")
+    trace, model = run(small(), callback=samples(tmp_path / "new" / "seen", pictures, every=4))
+    assert [p.name for p in sorted((tmp_path / "new" / "seen").iterdir())] == ["sample_000004.png", "sample_000008.png"]
+    shown = nst.load_image(tmp_path / "new" / "seen" / "sample_000008.png")
     torch.testing.assert_close(shown, torch.cat([model.stylize(p) for p in pictures], -1), atol=0.004, rtol=0)
     assert trace == run(small())[0]  # looking changes nothing
+    often = samples(tmp_path / "often", pictures)
+    for step in (125, 249, 250, 251):
+        often(step, {}, model)
+    assert [p.name for p in (tmp_path / "often").iterdir()] == ["sample_000250.png"]
 
 
 def test_a_callback_may_leave_the_model_in_eval_mode():
@@ -248,6 +253,21 @@ def test_a_run_goes_on_from_its_checkpoint(tmp_path: Path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["step_000006", "step_000008"]  # `keep` is two
     again, _ = run(small(), folder=tmp_path)  # nothing is left to do
     assert again == whole
+
+
+def test_a_run_that_is_asked_to_leave_saves_its_step_first(tmp_path: Path):
+    def ask(step, parts, model):
+        if step == 4:
+            signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's "&" ignores it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run(small(), folder=tmp_path, callback=ask)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["step_000003", "step_000005"]
+    assert run(small(), folder=tmp_path)[0] == run(small())[0]
 
 
 def restless(net: nn.Module, encoder: nn.Module, batch: Batch, step: int) -> dict[str, torch.Tensor]:
@@ -454,6 +474,29 @@ def test_a_gradient_that_is_not_finite_changes_nothing():
     train(model, nn.Identity(), steep, Noise(), small(steps=2),
           callback=lambda step, parts, model: before.append([p.detach().clone() for p in model.parameters()]))  # fmt: skip
     assert all(torch.equal(a, b) for a, b in zip(*before, strict=True))
+
+
+@pytest.mark.parametrize(("room", "said"), [(4, "4 would fit"), (2, "2 would fit"), (1, "1 would fit"),
+                                            (0, "nothing smaller fits, either")])  # fmt: skip
+def test_fewer_pictures_are_tried_one_by_one_where_a_batch_does_not_fit(room: int, said: str):
+    """Each with its own styles, in the step that failed, with the network and the encoder that are trained."""
+    tried, model, encoder = [], net(), nst.VGG19.load("lite")
+
+    def styled(step: int, positions: range) -> Batch:
+        batch = Noise()(step, positions)
+        return batch._replace(style=2 * batch.content)
+
+    def hungry(net, encoder, batch, step):
+        if step == 1:
+            tried.append(len(batch.content))
+            assert torch.equal(batch.style, 2 * batch.content) and encoder(batch.content, ["relu1_1"])["relu1_1"].shape[1] == 64
+            if len(batch.content) > room:
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+        return to_grey(net, encoder, batch, step)
+
+    with pytest.raises(MemoryError, match=f"^step 2: batch_size=5 needs more memory than there is; {said}$"):
+        train(model, encoder, hungry, styled, small(batch_size=5))
+    assert tried == list(range(5, max(room, 1) - 1, -1))
 
 
 @pytest.mark.parametrize(("changes", "said"), [({"steps": 0}, "steps=0"), ({"batch_size": 1.5}, "batch_size=1.5"),
@@ -767,3 +810,4 @@ def test_run_json_says_what_the_run_was(tmp_path: Path):
     trace, _ = run(small(steps=3), folder=tmp_path)
     run_file = json.loads((tmp_path / "step_000003" / "run.json").read_text())
     assert run_file["trace"] == trace and run_file["config"]["learning_rate"] == 1e-3
+    assert run_file["config"]["processes"] == 1 and run_file["config"]["encoder"] == ""
