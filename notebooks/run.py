@@ -40,7 +40,7 @@ from PIL import Image
 from nst.support.waiting import rest_soon
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "make"))
-from formulas import with_formulas  # noqa: E402
+from formulas import style, with_formulas  # noqa: E402
 
 # Seconds on two CPU cores in the quick profile, imports and the start of the kernel included.
 BUDGETS = {"00": 30, "01": 30, "02": 40, "03": 75, "04": 35, "05": 110, "06": 65, "07": 45, "08": 60, "09": 60, "10": 120}
@@ -182,7 +182,7 @@ def write(path: Path, text: str) -> None:
 # nbconvert's page without the scripts it would fetch, and with the texts that stand for pictures, which its template leaves out.
 LESSON = """{% extends 'index.html.j2' %}
 {% block html_head_js %}{% endblock %}{% block jupyter_widgets %}{% endblock %}{% block html_head_js_mermaidjs %}{% endblock %}
-{% block html_head_js_mathjax %}<style>.formula { text-align: center; overflow-x: auto; margin: 1em 0 }</style>{% endblock %}
+{% block html_head_js_mathjax %}<style>{{ resources.formulas }}</style>{% endblock %}
 {% macro picture(output, kind) %}{% set facts = output.metadata.get(kind, {}) %}
 <div class="jp-RenderedImage jp-OutputArea-output"><img src="data:{{ kind }};base64,{{ output.data[kind] }}"
 {%- for name in ("width", "alt") if name in facts %} {{ name }}="{{ facts[name] | escape_html }}"{% endfor %}></div>
@@ -202,7 +202,8 @@ class Page(HTMLExporter):
 def lesson_page(notebook: NotebookNode, path: Path) -> str:
     """The executed notebook as one HTML file."""
     exporter = Page(raw_template=LESSON, embed_images=True)
-    return exporter.from_notebook_node(notebook, {"metadata": {"name": path.stem, "path": str(path.parent)}})[0]
+    resources = {"metadata": {"name": path.stem, "path": str(path.parent)}, "formulas": style()}
+    return exporter.from_notebook_node(notebook, resources)[0]
 
 
 # string.Template, since CSS is full of braces.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from docutils import nodes
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "make"), str(HERE.parents[1])]
 
-from formulas import mathml  # noqa: E402
+from formulas import FONT, displayed, mathml, style  # noqa: E402
 
 import nst  # noqa: E402
 
@@ -26,11 +27,8 @@ exclude_patterns = ["README.md"]
 # Lessons as they are stored: nothing is executed, and nothing comes from another place.
 nb_execution_mode = "off"
 nb_ipywidgets_js = {}
-nb_code_prompt_show = "Show the solution"
-nb_code_prompt_hide = "Hide the solution"
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
-suppress_warnings = ["myst.header"]  # exercises begin at the second level in places
 html_math_renderer = "mathml"
 copybutton_exclude = ".linenos, .gp, .go"
 
@@ -42,9 +40,11 @@ python_use_unqualified_type_names = True
 maximum_signature_line_length = 90
 
 html_theme = "furo"
+pygments_dark_style = "github-dark"
+html_favicon = "static/icon.svg"
 html_static_path = ["static"]
 templates_path = ["templates"]
-html_css_files = ["book.css"]
+html_css_files = ["formulas.css", "book.css"]
 html_copy_source = html_show_sourcelink = False
 html_show_sphinx = False
 html_theme_options = {
@@ -64,10 +64,18 @@ def inline_formula(writer, node: nodes.math) -> None:
 
 
 def block_formula(writer, node: nodes.math_block) -> None:
-    writer.body.append(f'<div class="formula">{mathml(node.astext(), display=True)}</div>')
+    writer.body.append(displayed(node.astext()))
     raise nodes.SkipNode
 
 
+def add_style_of_formulas(app) -> None:
+    static = Path(app.outdir) / "_static"
+    static.mkdir(parents=True, exist_ok=True)
+    shutil.copy(FONT, static)
+    (static / "formulas.css").write_text(style(FONT.name), encoding="utf-8", newline="\n")
+
+
 def setup(app) -> dict:
+    app.connect("builder-inited", add_style_of_formulas)
     app.add_html_math_renderer("mathml", (inline_formula, None), (block_formula, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -29,6 +29,7 @@ import tomllib
 from pathlib import Path
 
 import nbformat
+from address import colab, repository
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_output
 from PIL import Image
@@ -66,12 +67,6 @@ KINDS = {"image/jpeg": ".jpg", "image/png": ".png", "image/svg+xml": ".svg"}
 DRAWING = re.compile(r'<img alt="([^"]*)"[^>]* src="data:([^;"]+);base64,([^"]+)"')  # what nst.figures.diagrams put out
 
 # --- texts ------------------------------------------------------------------------------------------------------------------------
-
-
-def repository() -> str:
-    """`Repository` of [project.urls] in pyproject.toml: the one place that has the project's address; "" while there is none."""
-    project = tomllib.loads((TOP / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return project.get("urls", {}).get("Repository", "").rstrip("/")
 
 
 def linked(text: str, source: str, address: str) -> str:
@@ -143,6 +138,29 @@ def with_pictures_beside(notebook: NotebookNode, page: str, folder: Path) -> Non
             cell.outputs[number] = picture(content, kind, file, page, alt, facts.get("width"))
 
 
+def with_one_title(notebook: NotebookNode) -> None:
+    """Headings below the first are one level deeper where a notebook has several of the first level: a page has one title."""
+    texts = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+    if sum(len(re.findall(r"^# ", cell.source, flags=re.MULTILINE)) for cell in texts) > 1:
+        for number, cell in enumerate(texts):
+            cell.source = re.sub(r"^#+ ", r"#\g<0>", cell.source, flags=re.MULTILINE)
+            cell.source = cell.source.replace("##", "#", 1) if number == 0 else cell.source
+
+
+def with_link_to_colab(notebook: NotebookNode, link: str) -> None:
+    """The link below the title, if there is one, in place of the cells that a hosted machine needs (hosted.py)."""
+    notebook.cells = [cell for cell in notebook.cells if "hosted" not in cell.metadata.get("tags", [])]
+    if link:
+        notebook.cells.insert(1, new_markdown_cell(f"[Open this lesson in Colab]({link})"))
+
+
+def with_first_cell_folded(notebook: NotebookNode) -> None:
+    """The cell that finds the library in a clone, and the words about it: who only reads needs neither."""
+    place = next(n for n, cell in enumerate(notebook.cells) if cell.cell_type == "code" and "find_spec(" in cell.source)
+    notebook.cells.insert(place + 1, new_markdown_cell("</details>"))
+    notebook.cells.insert(place - 1, new_markdown_cell("<details><summary>For who runs it: where the library is</summary>"))
+
+
 def live_figures() -> dict[str, list[tuple[str, str]]]:
     """{lesson: [(cell id, HTML)]} of notebooks/book/live/live.toml."""
     figures: dict[str, list[tuple[str, str]]] = {}
@@ -168,8 +186,11 @@ def notebook_page(source: str, folder: Path, address: str) -> None:
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = linked(cell.source, source, address)
+    with_one_title(notebook)
     with_pictures_beside(notebook, page, folder.with_name("extra") / "_pictures")
     if page.startswith("lessons/"):
+        with_first_cell_folded(notebook)
+        with_link_to_colab(notebook, colab(address, source))
         with_live_figures(notebook, stem, live_figures().get(stem, []))
     write(folder / page, nbformat.writes(notebook))
 
@@ -270,13 +291,32 @@ LIBRARY = """`import nst` is instant, and nothing heavy is imported before it is
 below by theirs (`nst.gatys`, `nst.adain`, …):"""
 
 
+# --- the first page ---------------------------------------------------------------------------------------------------------------
+
+
+def first_page(painting: bool, pictures: Path) -> str:
+    """index.md, its lessons as cards; what it says about painting goes where there is no painting page."""
+    text = (BOOK / "index.md").read_text(encoding="utf-8")
+    text = text if painting else re.sub(r"<!-- paint -->.*?<!-- /paint -->\n", "", text, flags=re.DOTALL)
+    return text.replace("<!-- lessons -->", cards(pictures))
+
+
+def cards(pictures: Path) -> str:
+    """A card for each lesson: its first picture, its name, and what README says that one can do after it."""
+    readme = (TOP / "README.md").read_text(encoding="utf-8")
+    made = []
+    for name, stem, can in re.findall(r"^\| \[(\d\d [^\]]*)\]\(notebooks/(\w+)\.ipynb\) \| ([^|]*) \|", readme, flags=re.MULTILINE):
+        shown = sorted(path.name for path in pictures.glob(f"lessons_{stem}_*.jpg"))[0]
+        words = f"<strong>{html.escape(name)}</strong><span>{html.escape(can)}</span>"
+        made.append(f'<a class="card" href="lessons/{stem}.html"><img src="_pictures/{shown}" alt="" loading="lazy">{words}</a>')
+    return f'<div class="cards">\n{"".join(made)}\n</div>'
+
+
 # --- the site ---------------------------------------------------------------------------------------------------------------------
 
 
 def pages(folder: Path, address: str, painting: bool) -> None:
     """All pages, as Sphinx reads them."""
-    first = (BOOK / "index.md").read_text(encoding="utf-8")
-    write(folder / "index.md", first if painting else re.sub(r"<!-- paint -->.*?<!-- /paint -->\n", "", first, flags=re.DOTALL))
     (folder / "_pictures").mkdir(parents=True)
     for name in ("readme.jpg", "studio.jpg"):
         shutil.copy(TOP / "data" / name, folder / "_pictures")
@@ -288,6 +328,7 @@ def pages(folder: Path, address: str, painting: bool) -> None:
         elif source.endswith(".md"):
             text = (TOP / source).read_text(encoding="utf-8")
             write(folder / page, linked(text.replace("ADDRESS_OF_THIS_PAGE", address or "ADDRESS_OF_THIS_PAGE"), source, address))
+    write(folder / "index.md", first_page(painting, folder.with_name("extra") / "_pictures"))
     exercises_index(folder)
     library_pages(folder)
     files = {name: (TOP / name).read_text(encoding="utf-8") for name in ("LICENSE", "NOTICE", "CITATION.cff")}

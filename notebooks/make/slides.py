@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
-from formulas import with_formulas
+from formulas import style, with_formulas
 from nbconvert.filters import Highlight2HTML, markdown2html
 from nbformat import NotebookNode
 from pygments.formatters import HtmlFormatter
@@ -207,7 +207,7 @@ pre { font-family: ui-monospace, Menlo, Consolas, monospace; line-height: 1.35; 
 code { font-family: ui-monospace, Menlo, Consolas, monospace; font-size: .9em }
 pre.out { font-size: .75em; color: #444; background: #f0ede6; padding: 1.2vmin 2vmin }
 table { border-collapse: collapse; font-size: .8em } td, th { border-bottom: 1px solid #ccc; padding: .3em .8em; text-align: left }
-.formula { text-align: center; margin: .4em 0; overflow-x: auto } math { font-size: 1.1em }
+$formulas.formula { margin: .4em 0 }
 aside { display: none; font-size: .62em; color: #444; border-top: 1px solid #ccc; margin-top: 3vmin; padding-top: 2vmin;
         max-width: 150vmin; margin-inline: auto }
 .notes aside { display: block }
@@ -279,8 +279,8 @@ def deck(notebook: NotebookNode, core: bool = False) -> str:
         aside = f"<aside>{notes}</aside>" if notes else ""
         blocks = "".join(f'<div class="block">{block}</div>' for block in slide.blocks)
         sections.append(f'<section>{running}<div class="fit">{blocks}</div>{aside}</section>')
-    style = HtmlFormatter(style="friendly").get_style_defs(".highlight")
-    return DECK.substitute(title=html.escape(lesson), sections="\n".join(sections), highlight=style)
+    colours = HtmlFormatter(style="friendly").get_style_defs(".highlight")
+    return DECK.substitute(title=html.escape(lesson), sections="\n".join(sections), highlight=colours, formulas=style())
 
 
 def mark(path: Path) -> int:
