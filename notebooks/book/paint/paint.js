@@ -4,12 +4,13 @@ import { camera, opened, watch } from "./files.js";
 import { Painter } from "./painter.js";
 import { Comparison, bar, loadingOf, make, painterOf, slider, thumb } from "./parts.js";
 
-const METHODS = { trained: "Trained", adain: "AdaIN" };
+const METHODS = { trained: "Trained", adain: "AdaIN", wct: "WCT" };
 const ABOUT = {
   trained: "One network for each style: a single pass paints the photograph (Johnson et al. 2016).",
   adain: "Any picture as the style: means and deviations of its features (Huang & Belongie 2017).",
+  wct: "Any picture as the style: the covariance of its features, level by level; slower (Li et al. 2017).",
 };
-const SIZES = [256, 384, 512, 768, 1024, 1536, 2048], LIVE = 512; // pixels; up to LIVE a slider paints while it moves
+const SIZES = [128, 256, 384, 512, 768, 1024, 1536, 2048], LIVE = 512; // pixels; up to LIVE a slider paints while it moves
 const PHONE = matchMedia("(max-width: 860px), (pointer: coarse)").matches;
 
 const $ = (id) => document.getElementById(id);

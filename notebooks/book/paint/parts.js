@@ -74,6 +74,7 @@ export class Comparison {
     this.element.classList.toggle("bare", !result);
     if (!result) return;
     Object.assign(this.after, { height: result.height, width: result.width });
+    this.element.dataset.number = 1 + Number(this.element.dataset.number ?? 0); // of paintings shown, for those who wait for one
     this.after.getContext("2d").putImageData(new ImageData(result.pixels, result.width, result.height), 0, 0);
     this.element.style.setProperty("--ratio", result.width / result.height);
   }

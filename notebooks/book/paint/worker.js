@@ -4,8 +4,9 @@ import * as adain from "./engine/adain.js";
 import { Models } from "./engine/models.js";
 import { read, toPixels } from "./engine/picture.js";
 import * as trained from "./engine/trained.js";
+import * as wct from "./engine/wct.js";
 
-const TASKS = { trained: paintedBy(trained.paint), adain: paintedBy(adain.paint) };
+const TASKS = { trained: paintedBy(trained.paint), adain: paintedBy(adain.paint), wct: paintedBy(wct.paint) };
 const STYLE = 512; // pixels of the shorter side of a style picture, at most
 
 class Overtaken extends Error {}

@@ -1,61 +1,46 @@
 // AdaIN: the photograph's features with the means and standard deviations of the style's, decoded. nst.adain.
 
 import { coarseToFine } from "./brush.js";
-import { mixture, statistics, transport, turned } from "./covariance.js";
+import { mixture, partly, statistics, transport, turned } from "./covariance.js";
+import * as features from "./features.js";
 import { cut, padded } from "./picture.js";
-import { inSquares } from "./tiles.js";
 
-const SCALE = 8, REACH = 30; // pixels between two places of relu4_1; pixels that a place sees beyond its own
+const LEVEL = 4;
 const EPSILON = 1e-5; // added to the variance, inside the root
 
 /** `content` painted with the statistics of style pictures, mixed by their weights. */
 export async function paint(models, content, { styles, weights, alpha, brush }) {
   const read = [];
   for (const style of styles) read.push(await readStyle(models, style));
-  const wanted = mixedMoments(read.map((style) => style.moments), weights);
-  const palettes = (maps) => mixture(read.map((style) => transport(statistics(maps), style.palette)), weights);
+  const wanted = mixed(read.map((style) => style.moments), weights);
+  const inPalette = (picture) => {
+    const own = statistics(picture);
+    return turned(picture, partly(mixture(read.map((style) => transport(own, style.palette)), weights), alpha));
+  };
   const once = async (picture) => {
-    const features = await encode(models, picture);
-    const made = await decode(models, matched(features, moments(features), wanted, alpha));
-    return turned(made, palettes(made), alpha);
+    const maps = await encode(models, picture);
+    return inPalette(await decode(models, matched(maps, moments(maps), wanted, alpha)));
   };
-  const coloured = (photograph) => {
-    const grown = padded(photograph), { height, width } = photograph;
-    return cut(turned(grown, palettes(grown), alpha), 0, 0, height, width);
-  };
+  const coloured = (photograph) => cut(inPalette(padded(photograph)), 0, 0, photograph.height, photograph.width);
   return cut(await coarseToFine(once, content, brush, alpha, coloured), 0, 0, content.height, content.width);
 }
 
-const known = new WeakMap(); // of style pictures that have been read, by the picture itself
+const known = new WeakMap(); // style picture -> what was read of it
 
 async function readStyle(models, style) {
-  if (!known.has(style)) {
-    const features = await encode(models, style);
-    known.set(style, { moments: moments(features), palette: statistics(style) });
-  }
+  if (!known.has(style)) known.set(style, { moments: moments(await encode(models, style)), palette: statistics(style) });
   return known.get(style);
 }
 
-/** Features { height, width, data } at relu4_1 of a picture, grown to multiples of 16. */
+/** Features at relu4_1 of a picture, grown to multiples of 16. */
 export async function encode(models, picture) {
-  const encoder = await models.get("adain_encoder");
-  const run = async ({ height, width, data }) => {
-    const { features } = await encoder({ picture: { dims: [1, 3, height, width], data } });
-    return { height: height / SCALE, width: width / SCALE, data: features.data };
-  };
-  const channels = 128;
-  return inSquares(padded(picture), run, { from: 1, to: SCALE, border: REACH, channels });
+  return features.encode(await models.get("adain_encoder"), LEVEL, padded(picture));
 }
 
-/** The picture that has such features, not clipped. */
+/** The picture that has such features, not clipped; its decoder could match them, too, but they are matched already. */
 export async function decode(models, maps) {
-  const decoder = await models.get("adain_decoder");
-  const run = async ({ height, width, data }) => {
-    const dims = [1, data.length / (height * width), height, width], none = { dims: [1, dims[1], 1, 1], data: new Float32Array(dims[1]) };
-    const { painting } = await decoder({ features: { dims, data }, mean: none, std: none, alpha: 0 }); // matched already
-    return { height: height * SCALE, width: width * SCALE, data: painting.data };
-  };
-  return inSquares(maps, run, { from: SCALE, to: 1, border: REACH, channels: 3 });
+  const none = { dims: [1, features.LEVELS[LEVEL].channels, 1, 1], data: new Float32Array(features.LEVELS[LEVEL].channels) };
+  return features.decode(await models.get("adain_decoder"), LEVEL, maps, "raw", { mean: none, std: none, alpha: 0 });
 }
 
 /** { mean, std } of each channel over its places. */
@@ -70,13 +55,14 @@ export function moments(maps) {
   return { mean, std };
 }
 
-export function mixedMoments(all, weights) {
+/** Several styles' moments as one pair, by their weights. */
+function mixed(all, weights) {
   const sum = (key) => all[0][key].map((_, i) => all.reduce((total, each, k) => total + weights[k] * each[key][i], 0));
   return { mean: sum("mean"), std: sum("std") };
 }
 
-/** Features with other means and standard deviations, alpha of the way. */
-export function matched(maps, own, wanted, alpha) {
+/** Features with other moments, alpha of the way. */
+export function matched(maps, own, wanted, alpha = 1) {
   const places = maps.height * maps.width, data = new Float32Array(maps.data.length);
   for (let c = 0; c < own.mean.length; c++)
     for (let i = c * places; i < (c + 1) * places; i++) {

@@ -39,16 +39,21 @@ export function mixture(maps, weights) {
   return maps.length === 1 ? maps[0] : { matrix: sum("matrix"), shift: sum("shift") };
 }
 
-/** (1 - share) x + share (matrix x + shift), of maps x. */
-export function turned(maps, { matrix, shift }, share = 1) {
-  const places = maps.height * maps.width, channels = shift.length, made = new Float32Array(maps.data.length);
-  const column = new Float64Array(channels);
+/** A map, `share` of the way from leaving features as they are. */
+export function partly({ matrix, shift }, share) {
+  const side = shift.length;
+  return { matrix: matrix.map((x, i) => share * x + (i % (side + 1) ? 0 : 1 - share)), shift: shift.map((x) => share * x) };
+}
+
+/** matrix x + shift, of maps x. */
+export function turned(maps, { matrix, shift }) {
+  const places = maps.height * maps.width, side = shift.length, made = new Float32Array(maps.data.length), column = new Float64Array(side);
   for (let i = 0; i < places; i++) {
-    for (let c = 0; c < channels; c++) column[c] = maps.data[c * places + i];
-    for (let a = 0; a < channels; a++) {
+    for (let c = 0; c < side; c++) column[c] = maps.data[c * places + i];
+    for (let a = 0; a < side; a++) {
       let sum = shift[a];
-      for (let b = 0; b < channels; b++) sum += matrix[a * channels + b] * column[b];
-      made[a * places + i] = column[a] + share * (sum - column[a]);
+      for (let b = 0; b < side; b++) sum += matrix[a * side + b] * column[b];
+      made[a * places + i] = sum;
     }
   }
   return { ...maps, data: made };

@@ -1,6 +1,6 @@
 // A picture is { height, width, data }: three planes, red, green, blue, of height x width float32 in [0, 1], as nst's (1, 3, H, W).
 
-const MOST = 2 ** 24; // pixels that a canvas of a phone holds
+const MOST = 2 ** 24, ENOUGH = 2 ** 22; // pixels that a canvas of a phone holds; up to which nothing is left to the browser's scaling
 
 /** A picture file's pixels at a shorter side of `size`. Throws a readable Error where the browser reads no picture in it. */
 export async function read(blob, size) {
@@ -13,7 +13,8 @@ export async function read(blob, size) {
   const { height, width } = bitmap;
   const [tall, wide] = sides(height, width, size);
   if (Math.max(tall, wide) > 16 * Math.min(tall, wide)) throw new Error("This picture is too long and thin to be painted.");
-  const part = Math.min(1, Math.sqrt(MOST / (height * width)), (4 * size) / Math.min(height, width));
+  const least = Math.max(Math.sqrt(ENOUGH / (height * width)), (4 * size) / Math.min(height, width));
+  const part = Math.min(1, Math.sqrt(MOST / (height * width)), least);
   const canvas = new OffscreenCanvas(Math.max(1, Math.floor(width * part)), Math.max(1, Math.floor(height * part)));
   const pen = canvas.getContext("2d", { willReadFrequently: true });
   if (!pen) throw new Error("This picture is too large for your browser's memory.");
@@ -83,15 +84,6 @@ export function padded(picture) {
       for (let x = 0; x < width; x++) grown.data[start + x] = picture.data[row + source(x, picture.width)];
     }
   return grown;
-}
-
-/** a + share (b - a), number by number, written into a; clipped to [0, 1] where `clip`. */
-export function lerp(a, b, share, clip = false) {
-  for (let i = 0; i < a.data.length; i++) {
-    const made = a.data[i] + share * (b.data[i] - a.data[i]);
-    a.data[i] = clip ? Math.min(1, Math.max(0, made)) : made;
-  }
-  return a;
 }
 
 export function clip(picture) {
