@@ -179,7 +179,7 @@ def number(value: Any) -> Tensor | None:
     if isinstance(value, numbers.Real) and not isinstance(value, np.generic):  # a fraction is one, too
         return torch.tensor(float(value), dtype=torch.float64)
     try:
-        made = torch.as_tensor(value).detach().cpu()
+        made = torch.as_tensor(np.asarray(value) if isinstance(value, np.generic) else value).detach().cpu()
     except (TypeError, ValueError, RuntimeError):
         return None
     return None if made.is_complex() else made.double()
