@@ -179,7 +179,7 @@ def with_live_figures(notebook: NotebookNode, lesson: str, figures: list[tuple[s
         notebook.cells.insert(place + 1, new_markdown_cell(f"```{{raw}} html\n{snippet.rstrip()}\n```"))
 
 
-def notebook_page(source: str, folder: Path, address: str) -> None:
+def notebook_page(source: str, folder: Path, address: str, painting: bool) -> None:
     """A lesson, the playground or the exercises with their solutions as a page in `folder`."""
     page, stem = PAGES[source], Path(source).stem
     notebook = nbformat.read(TOP / source, as_version=4)
@@ -191,7 +191,7 @@ def notebook_page(source: str, folder: Path, address: str) -> None:
     if page.startswith("lessons/"):
         with_first_cell_folded(notebook)
         with_link_to_colab(notebook, colab(address, source))
-        with_live_figures(notebook, stem, live_figures().get(stem, []))
+        with_live_figures(notebook, stem, live_figures().get(stem, []) if painting else [])  # they run on the page's files
     write(folder / page, nbformat.writes(notebook))
 
 
@@ -324,7 +324,7 @@ def pages(folder: Path, address: str, painting: bool) -> None:
         if source.startswith("notebooks/solutions/"):
             exercises_page(source, folder, address)
         elif source.endswith(".ipynb") and "/exercises/" not in source:
-            notebook_page(source, folder, address)
+            notebook_page(source, folder, address, painting)
         elif source.endswith(".md"):
             text = (TOP / source).read_text(encoding="utf-8")
             write(folder / page, linked(text.replace("ADDRESS_OF_THIS_PAGE", address or "ADDRESS_OF_THIS_PAGE"), source, address))

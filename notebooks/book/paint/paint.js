@@ -26,7 +26,7 @@ const strength = slider("Strength", 1, changed), share = slider("Share of the se
 
 function wish() {
   const photo = photographs.get(value("photograph")), method = value("method"), size = Number($("size").value);
-  const options = { task: method, photo: fileOf(photo), size, brush: Number(value("brush")) };
+  const options = { task: "paint", method, photo: fileOf(photo), size, brush: Number(value("brush")) };
   if (method === "trained") return { ...options, style: value("style"), strength: strength.value };
   const second = styles.get($("second").value), pictures = [styles.get(value("style"))], weights = [1];
   if (second) {
@@ -89,7 +89,7 @@ async function paint() {
     const result = await painter.ask("page", asked, loading);
     if (!result) return; // a later wish is on its way
     view.painting(result);
-    say(painterOf(result) + (result.remark ? ` ${result.remark}.` : ""));
+    say(painterOf(result) + (result.remark ? ` ${result.remark}` : ""));
     $("download").disabled = false;
     $("download").dataset.name = `${photo.name}-${asked.style ?? styles.get(value("style")).name}.png`;
   } catch (error) {

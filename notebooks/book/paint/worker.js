@@ -1,19 +1,26 @@
 // Where pictures are painted: a thread of its own, so that the page stays alive. Of each lane only the latest wish is answered.
 
 import * as adain from "./engine/adain.js";
+import { gramOf } from "./engine/gram.js";
 import { Models } from "./engine/models.js";
-import { read, toPixels } from "./engine/picture.js";
+import { cut, read, toPixels } from "./engine/picture.js";
 import * as trained from "./engine/trained.js";
+import { tryOut } from "./engine/trial.js";
 import * as wct from "./engine/wct.js";
 
-const TASKS = { trained: paintedBy(trained.paint), adain: paintedBy(adain.paint), wct: paintedBy(wct.paint) };
+const METHODS = { trained, adain, wct };
+const TASKS = { paint, gram, statistics, channels };
 const STYLE = 512; // pixels of the shorter side of a style picture, at most
+const KEPT = 6; // pictures that were read last
 
 class Overtaken extends Error {}
 
 const waiting = new Map(); // lane -> its latest wish
 let current = null;
 let models = new Models(new URL(location.href).searchParams.get("backend"), told, goOn);
+let tried = new Set(); // what WebGPU was found to paint right
+let remark = ""; // why it is not WebGPU that paints
+let kept = [];
 
 self.onmessage = async ({ data }) => {
   waiting.set(data.lane, data);
@@ -29,30 +36,53 @@ self.onmessage = async ({ data }) => {
 
 async function answer(wish) {
   try {
-    reply(await TASKS[wish.task](wish));
+    reply({ ...(await TASKS[wish.task](wish)), backend: models.backend, remark });
   } catch (error) {
     if (error instanceof Overtaken) return;
     if (models.backend !== "webgpu") return reply({ error: inWords(error) });
-    models = new Models("wasm", told, goOn); // what WebGPU cannot do, the processor does
+    remark = `WebGPU was tried and left: ${inWords(error)}`;
+    models = new Models("wasm", told, goOn);
     await answer(wish);
   }
 }
 
-/** A method's `paint` as a task: files in, pixels out, and how long the painting alone took. */
-function paintedBy(paint) {
-  return async ({ photo, size, styles = [], ...options }) => {
-    const content = await picture(photo, size), pictures = [];
-    for (const style of styles) pictures.push(await picture(style, Math.min(size, STYLE)));
-    const began = performance.now(), before = models.loading;
-    const painting = await paint(models, content, { ...options, styles: pictures });
-    const milliseconds = performance.now() - began - (models.loading - before);
-    const { height, width } = painting;
-    return { height, width, pixels: toPixels(painting), backend: models.backend, milliseconds, remark: models.failed };
-  };
+// --- tasks ------------------------------------------------------------------------------------------------------------------------
+
+/** A painting by a method, as pixels, and the milliseconds that it took without loading anything. */
+async function paint({ method, photo, size, styles = [], ...options }) {
+  const content = await picture(photo, size), pictures = [];
+  for (const style of styles) pictures.push(await picture(style, Math.min(size, STYLE)));
+  const { paint } = METHODS[method], name = method === "trained" ? `style_${options.style}` : method;
+  await models.start();
+  if (models.backend === "webgpu" && !tried.has(name)) {
+    await tryOut(paint, models, name);
+    tried.add(name);
+  }
+  const began = performance.now(), before = models.loading;
+  const painting = await paint(models, content, { ...options, styles: pictures });
+  const milliseconds = performance.now() - began - (models.loading - before), { height, width } = painting;
+  return { height, width, pixels: toPixels(painting), milliseconds };
 }
 
-const KEPT = 6;
-let kept = []; // the pictures that were read last: { key, picture }
+async function gram({ photo, size }) {
+  return gramOf(models, await picture(photo, size));
+}
+
+/** AdaIN's two numbers for each channel, of a picture. */
+async function statistics({ photo, size }) {
+  const { mean, std } = adain.moments(await adain.encode(models, await picture(photo, size)));
+  return { mean, std };
+}
+
+/** A photograph decoded with other numbers in its channels. */
+async function channels({ photo, size, mean, std }) {
+  const content = await picture(photo, size), maps = await adain.encode(models, content);
+  const made = await adain.decode(models, adain.matched(maps, adain.moments(maps), { mean, std }));
+  const painting = cut(made, 0, 0, content.height, content.width);
+  return { height: content.height, width: content.width, pixels: toPixels(painting) };
+}
+
+// --- pictures, messages -----------------------------------------------------------------------------------------------------------
 
 /** The picture of { key, blob or address } at a size: the same object as last time, so that what was computed of it is found again. */
 async function picture({ key, blob, address }, size) {
@@ -84,7 +114,7 @@ function reply(message) {
 
 function inWords(error) {
   const text = String(error?.message ?? error);
-  if (/bad_alloc|allocat|out of memory|memory access|unreachable/i.test(text) || error instanceof RangeError)
+  if (error instanceof RangeError || /bad_alloc|allocat|out of memory|memory access|unreachable/i.test(text))
     return "This does not fit into the browser's memory. Try a smaller size.";
   return text;
 }

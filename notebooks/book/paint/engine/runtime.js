@@ -1,6 +1,6 @@
 // onnxruntime-web: WebGPU where there is one, else WebAssembly on one thread.
 
-import { load, tidy, unpacked } from "./store.js";
+import { json, load, tidy, unpacked } from "./store.js";
 
 const FOLDER = new URL("../ort/", import.meta.url).href;
 
@@ -14,10 +14,10 @@ export async function hasGPU(software = false) {
   }
 }
 
-/** The runtime of a backend, "webgpu" or "wasm": { backend, session(model) }. Throws a readable Error. */
+/** The runtime of a backend, "webgpu" or "wasm": { session(model) }. Throws a readable Error. */
 export async function start(backend, told) {
   if (typeof WebAssembly !== "object") throw new Error("Your browser has no WebAssembly, or it is switched off; without it this page cannot paint.");
-  const facts = await (await fetch(`${FOLDER}runtime.json`)).json();
+  const facts = await json(`${FOLDER}runtime.json`);
   const { loader, glue, binary } = facts.backends[backend];
   tidy(FOLDER, Object.values(facts.backends).map((parts) => parts.binary));
   const ort = await import(FOLDER + loader);
@@ -25,7 +25,7 @@ export async function start(backend, told) {
   ort.env.wasm.numThreads = 1; // more would need headers that a plain file server does not send
   ort.env.wasm.wasmPaths = { mjs: FOLDER + glue };
   ort.env.wasm.wasmBinary = await unpacked(await load(FOLDER, binary, told));
-  return { backend, session: (model) => session(ort, backend, model) };
+  return { session: (model) => session(ort, backend, model) };
 }
 
 /** run({ input: { dims, data } or a number }) -> { output: { dims, data } }, of one model's bytes. */

@@ -2,6 +2,13 @@
 
 const CACHE = "nst-paint";
 
+/** A small file that says what there is; always asked for anew. */
+export async function json(address) {
+  const response = await fetch(address, { cache: "no-cache" }).catch(() => ({ status: "nothing" }));
+  if (!response.ok) throw new Error(`${address.split("/").at(-1)} could not be loaded: the server answers ${response.status}.`);
+  return response.json();
+}
+
 /** The bytes of a file { file, bytes, sha256 } below `folder`.   told(loaded, bytes): while it comes from the network. */
 export async function load(folder, { file, bytes, sha256 }, told = () => {}) {
   const address = new URL(`${file}?${sha256.slice(0, 16)}`, folder).href, cache = await opened();
