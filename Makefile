@@ -59,7 +59,10 @@ slides: $(VENV)/.installed  ## one deck of slides per lesson in build/slides, ea
 	$(BIN)/python notebooks/make/slides.py
 
 book: $(VENV)/.installed  ## the lessons, exercises, guide and library as one site in build/book, which needs no network
-	$(BIN)/python notebooks/make/book.py
+	$(BIN)/python notebooks/make/book.py $(BOOK)
+
+book-check: $(VENV)/.installed  ## look at every page of build/book: links, formulas, and in a browser without a network
+	NST_BOOK=build/book NST_BOOK_PAGES=all $(BIN)/python -m pytest tests/project/test_book.py -q -s
 
 assignment: $(VENV)/.installed  ## build an nbgrader course of the exercises in build/assignment
 	$(BIN)/python notebooks/make/assignment.py
@@ -99,4 +102,4 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 	$(BIN)/python -m pip install -c requirements.lock -e ".[notebooks,train,app,video,export,book,test]"
 	@touch $@
 
-.PHONY: help run test lab app notebooks exercises slides book assignment bench bench-quality mutants coverage stress lint lock clean
+.PHONY: help run test lab app notebooks exercises slides book book-check assignment bench bench-quality mutants coverage stress lint lock clean

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import shutil
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from docutils import nodes
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "make"), str(HERE.parents[1])]
+sys.path[:0] = [str(HERE.parent / "make"), str(HERE.parents[1])]
 
 from formulas import FONT, displayed, mathml, style  # noqa: E402
 
@@ -21,7 +22,7 @@ version = release = nst.__version__
 html_title = project
 language = "en"
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "sphinx_copybutton", "docstrings"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.linkcode", "sphinx_copybutton", "docstrings"]
 exclude_patterns = ["README.md"]
 
 # Lessons as they are stored: nothing is executed, and nothing comes from another place.
@@ -52,10 +53,25 @@ html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#1f4e9c", "color-brand-content": "#1f4e9c"},
     "dark_css_variables": {"color-brand-primary": "#8fb4f0", "color-brand-content": "#8fb4f0"},
 }
+html_context = {}  # `address` and `painting`, from notebooks/make/book.py
 html_sidebars = {
     "**": ["sidebar/brand.html", "sidebar/search.html", "sidebar/scroll-start.html", "paint.html", "sidebar/navigation.html",
            "sidebar/scroll-end.html"],
 }  # fmt: skip
+
+
+def linkcode_resolve(domain: str, info: dict) -> str | None:
+    """Where the source of a documented thing is read: at the repository's address, if that is known."""
+    address = html_context.get("address")
+    thing = sys.modules.get(info["module"])
+    for name in info["fullname"].split("."):
+        thing = inspect.unwrap(getattr(thing, name, None)) if thing is not None else None
+    try:
+        lines, first = inspect.getsourcelines(thing)
+        file = Path(inspect.getsourcefile(thing)).relative_to(HERE.parents[1]).as_posix()
+    except (TypeError, OSError, ValueError):  # a property, a number, or something that is not ours
+        return None
+    return f"{address}/blob/v{version}/{file}#L{first}-L{first + len(lines) - 1}" if address else None
 
 
 def inline_formula(writer, node: nodes.math) -> None:

@@ -272,7 +272,7 @@ def library_pages(folder: Path) -> None:
         path = f"{room}.{module}" if room else module
         order.append(path)
         lines.append(f"* [`{path}`]({path}.md): {what}")
-        automodule = ["```{eval-rst}", f".. automodule:: nst.{path}", "   :members:", "```", ""]
+        automodule = ["```{eval-rst}", f".. automodule:: nst.{path}", "   :members:", "   :ignore-module-all:", "```", ""]
         write(folder / "api" / f"{path}.md", "\n".join([f"# {path}", "", *automodule]))
     toctree = ["", "```{toctree}", ":hidden:", "", *order, "```", ""]
     write(folder / "api" / "index.md", "\n".join(lines + toctree))

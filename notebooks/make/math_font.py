@@ -28,7 +28,7 @@ def main(whole: Path) -> None:
     if (found := hashlib.sha256(whole.read_bytes()).hexdigest()) != SHA256:
         raise SystemExit(f"{whole}: SHA-256 {found}, expected {SHA256}")
     font = TTFont(whole)
-    subsetter = Subsetter(Options(layout_features=["*"], notdef_outline=True))
+    subsetter = Subsetter(Options(layout_features=["*"], notdef_outline=True, name_IDs=["*"]))
     subsetter.populate(unicodes=[*map(ord, SIGNS), *(code for first, last in RANGES for code in range(first, last + 1))])
     subsetter.subset(font)
     font.flavor = "woff"

@@ -312,3 +312,32 @@ def test_workflow_covers_three_systems_and_the_gpu():
     everything = '".[notebooks,train,app,video,export,book,test]"'  # all that the tests import
     assert "tests/minimum.py" in minimum and everything in minimum
     assert workflow["jobs"]["gpu"]["env"] == {"NST_DEVICE": "cuda", "NST_PROFILE": "full"}
+
+
+def steps(name: str) -> list[dict]:
+    """The steps of all jobs of a workflow."""
+    workflow = yaml.safe_load((TOP / ".github" / "workflows" / name).read_text(encoding="utf-8"))
+    return [step for job in workflow["jobs"].values() for step in job["steps"]]
+
+
+def test_a_workflow_publishes_the_book_that_was_looked_at():
+    """Built with the address that it is published under, read in a browser, and only then uploaded."""
+    found = [step.get("run") or step["uses"].split("@")[0] for step in steps("book.yml")]
+    order = ["actions/checkout", "make book BOOK", "make book-check", "actions/upload-pages-artifact", "actions/deploy-pages"]
+    places = [next(n for n, step in enumerate(found) if step.startswith(begin)) for begin in order]
+    assert places == sorted(places)
+    workflow = yaml.safe_load((TOP / ".github" / "workflows" / "book.yml").read_text(encoding="utf-8"))
+    assert workflow["jobs"]["publish"]["needs"] == "build" and workflow["permissions"]["pages"] == "write"
+    assert "${{ github.server_url }}/${{ github.repository }}" in found[places[1]]
+    upload = next(step for step in steps("book.yml") if "upload-pages" in step.get("uses", ""))
+    assert upload["with"]["path"] == "build/book"
+
+
+def test_a_monthly_workflow_tries_the_newest_versions_without_the_lock():
+    text = (TOP / ".github" / "workflows" / "monthly.yml").read_text(encoding="utf-8")
+    workflow = yaml.safe_load(text)
+    assert re.fullmatch(r"\d+ \d+ \d+ \* \*", workflow[True]["schedule"][0]["cron"])  # YAML reads `on` as True
+    runs = " ".join(step.get("run", "") for step in steps("monthly.yml"))
+    assert "--upgrade" in runs and "-c requirements.lock" not in text and '".[notebooks,train,app,video,export,book,test]"' in runs
+    assert workflow["jobs"]["newest"]["env"] == {"NST_PROFILE": "smoke"}
+    assert "notebooks --nbval-lax" in runs and "notebooks/run.py" in runs
