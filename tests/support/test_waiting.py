@@ -58,4 +58,4 @@ def test_the_policy_in_words(monkeypatch: pytest.MonkeyPatch):
 def test_waiting_threads_use_little_of_the_processor():
     spinning = float(run(WORK.format(imports=""), GOMP_SPINCOUNT="10000000000"))
     resting = float(run(WORK.format(imports="import nst")))
-    assert spinning > 0.2 and resting < 0.1 * spinning  # of 0.8 s of rest
+    assert spinning > 0.1 and resting < 0.1 * spinning  # of 0.8 s of rest, on a busy machine less
