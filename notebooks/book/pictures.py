@@ -18,19 +18,19 @@ THUMB, FINISHED = 144, 384  # pixels of the shorter side
 QUALITY = 85
 
 
-def pictures(folder: Path) -> dict:
+def pictures(folder: Path, finished: int = FINISHED) -> dict:
     """Write them as JPEG below `folder`, with a `pictures.json` that names them; returns that.
 
-    A finished picture is what `TransformerNet.stylize` paints of a photograph of 384 px; the page paints the same when asked to.
+    A finished picture is what `TransformerNet.stylize` paints of a photograph of `finished` px.
     """
     for part in ("thumbs", "finished"):
         (folder / part).mkdir(parents=True, exist_ok=True)
-    facts = {"photographs": [_entry(name, folder) for name in PHOTOGRAPHS], "styles": [], "finished": FINISHED}
+    facts = {"photographs": [_entry(name, folder) for name in PHOTOGRAPHS], "styles": [], "finished": finished}
     for name in nst.assets.shipped_styles():
         facts["styles"].append(_entry(name, folder))
         network = nst.load_style(name)
         for photograph in PHOTOGRAPHS:
-            painted = network.stylize(nst.assets.picture(photograph, FINISHED))
+            painted = network.stylize(nst.assets.picture(photograph, finished))
             image_of(painted).save(folder / "finished" / f"{photograph}-{name}.jpg", quality=QUALITY)
     (folder / "pictures.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     return facts

@@ -16,7 +16,7 @@ export function slider(label, value, changed, { min = 0, max = 1, step = 0.01, d
   const input = make("input", { type: "range", id, min, max, step, value });
   const show = () => {
     shown.textContent = Number(input.value).toFixed(digits);
-    input.style.setProperty("--share", `${(100 * (input.value - min)) / (max - min)}%`);
+    input.style.setProperty("--share", `${(100 * (input.value - input.min)) / (input.max - input.min)}%`);
   };
   input.addEventListener("input", () => (show(), changed("input")));
   input.addEventListener("change", () => changed("change"));
@@ -27,6 +27,7 @@ export function slider(label, value, changed, { min = 0, max = 1, step = 0.01, d
     element, input,
     get value() { return Number(input.value); },
     set value(number) { input.value = number; show(); },
+    set max(number) { input.max = number; show(); },
     set label(text) { name.textContent = text; },
   };
 }
@@ -52,6 +53,7 @@ export class Comparison {
   constructor(split = 0) {
     this.before = make("img", { className: "before", alt: "" });
     this.after = make("canvas", { className: "after" });
+    this.pen = this.after.getContext("2d", { willReadFrequently: true }); // for downloads
     this.input = make("input", { type: "range", min: 0, max: 100, value: split, ariaLabel: "How much of the photograph is shown beside the painting" });
     this.input.addEventListener("input", () => this.show());
     this.element = make("div", { className: "comparison" }, this.after, this.before, this.input, make("span", { className: "line", ariaHidden: "true" }));
@@ -75,7 +77,7 @@ export class Comparison {
     if (!result) return;
     Object.assign(this.after, { height: result.height, width: result.width });
     this.element.dataset.number = 1 + Number(this.element.dataset.number ?? 0); // of paintings shown, for those who wait for one
-    this.after.getContext("2d").putImageData(new ImageData(result.pixels, result.width, result.height), 0, 0);
+    this.pen.putImageData(new ImageData(result.pixels, result.width, result.height), 0, 0);
     this.element.style.setProperty("--ratio", result.width / result.height);
   }
 
@@ -85,7 +87,7 @@ export class Comparison {
     await image.decode();
     this.element.classList.remove("bare");
     Object.assign(this.after, { height: image.naturalHeight, width: image.naturalWidth });
-    this.after.getContext("2d").drawImage(image, 0, 0);
+    this.pen.drawImage(image, 0, 0);
   }
 }
 

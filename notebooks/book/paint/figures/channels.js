@@ -7,11 +7,11 @@ const SIZE = 192, WIDTH = 320, HEIGHT = 240;
 const STYLES = { night_orchard: "Orchard", rose_window: "Window", ink_mountains: "Ink", cut_paper: "Paper" };
 
 export function channels(element) {
-  const view = new Comparison(0), plot = make("canvas", { className: "scatter", width: 2 * WIDTH, height: 2 * HEIGHT, ariaLabel: "Means and standard deviations of the channels" });
+  const view = new Comparison(10), plot = make("canvas", { className: "scatter", width: 2 * WIDTH, height: 2 * HEIGHT, ariaLabel: "Means and standard deviations of the channels" });
   plot.setAttribute("role", "img");
   const styles = make("div", { className: "bar" }), buttons = make("div", { className: "row" });
   const channel = slider("Channel", 0, () => chosen(), { max: 127, step: 1, digits: 0 });
-  const mean = slider("Its mean", 0, () => moved(), { max: 4 }), std = slider("Its standard deviation", 0, () => moved(), { max: 4 });
+  const mean = slider("Its mean", 0, () => moved(), { max: 10 }), std = slider("Its standard deviation", 0, () => moved(), { max: 4 });
   bar(styles, "channels-style", STYLES, "night_orchard", () => figure.refresh());
   const figure = new Figure(element, {
     title: "Live: two numbers for each channel", photographs: ["astronaut", "chelsea", "coffee"], megabytes: 7,
@@ -47,6 +47,7 @@ export function channels(element) {
       if (!ours) return;
       [own, style, read] = [ours, theirs, `${figure.photo.key} ${name}`];
       const far = own.mean.map((x, c) => Math.abs(x - style.mean[c]) + Math.abs(own.std[c] - style.std[c]));
+      for (const [each, key] of [[mean, "mean"], [std, "std"]]) each.max = Math.max(...own[key], ...style[key]) * 1.25;
       channel.value = far.indexOf(Math.max(...far));
       reset();
       return;
@@ -86,15 +87,18 @@ export function channels(element) {
 
   /** Each channel a line from the photograph's pair of numbers to the style's; the chosen one's own pair as a ring. */
   function draw() {
-    const pen = plot.getContext("2d"), look = getComputedStyle(element), most = Math.max(...own.mean, ...own.std, ...style.mean, ...style.std);
-    const ink = look.getPropertyValue("--ink"), faint = look.getPropertyValue("--faint"), accent = look.getPropertyValue("--accent");
-    const x = (value) => 44 + (WIDTH - 56) * Math.min(1, value / most), y = (value) => HEIGHT - 34 - (HEIGHT - 46) * Math.min(1, value / most);
+    const pen = plot.getContext("2d"), wide = Math.max(...own.mean, ...style.mean) * 1.05, tall = Math.max(...own.std, ...style.std) * 1.05;
+    const ink = getComputedStyle(element).color, faint = getComputedStyle(figure.line).color, accent = getComputedStyle(figure.start).backgroundColor;
+    const x = (value) => 44 + (WIDTH - 56) * Math.min(1, value / wide), y = (value) => HEIGHT - 34 - (HEIGHT - 46) * Math.min(1, value / tall);
     pen.setTransform(2, 0, 0, 2, 0, 0);
     pen.clearRect(0, 0, WIDTH, HEIGHT);
     pen.font = "12px system-ui, sans-serif";
     pen.fillStyle = pen.strokeStyle = faint;
-    pen.fillText("mean", WIDTH - 42, HEIGHT - 8);
+    pen.fillText("mean", WIDTH - 70, HEIGHT - 8);
     pen.fillText("std", 4, 16);
+    pen.fillText(tall.toFixed(1), 18, 28);
+    pen.fillText(wide.toFixed(1), WIDTH - 28, HEIGHT - 20);
+    pen.fillText("0", 32, HEIGHT - 24);
     pen.fillText("○ photograph", 60, HEIGHT - 8);
     pen.fillStyle = accent;
     pen.fillText("● style", 150, HEIGHT - 8);

@@ -25,8 +25,10 @@ export function gram(element) {
   async function show() {
     shown = await figure.ask({ task: "gram", size: SIZE }) ?? shown;
     if (!shown) return;
+    const { side, gram } = shown, largest = gram.indexOf(Math.max(...gram));
+    place = [Math.floor(largest / side), largest % side];
     draw();
-    const { side, gram } = shown, diagonal = Array.from({ length: side }, (_, c) => gram[c * side + c]);
+    const diagonal = Array.from({ length: side }, (_, c) => gram[c * side + c]);
     const share = diagonal.reduce((sum, x) => sum + x, 0) / gram.reduce((sum, x) => sum + x, 0);
     figure.say(`Divided by C H W. The largest entry is ${Math.max(...gram).toPrecision(3)}; the diagonal holds ${(100 * share).toFixed(0)} % of the sum.`);
   }

@@ -7,7 +7,7 @@ const SIZE = 256;
 const STYLES = { night_orchard: "Orchard", harbour_woodblock: "Woodblock", mosaic_peacock: "Mosaic", ink_mountains: "Ink" };
 
 export function strength(element) {
-  const view = new Comparison(0), styles = make("div", { className: "bar" });
+  const view = new Comparison(10), styles = make("div", { className: "bar" });
   const amount = slider("Strength", 1, () => figure.refresh());
   bar(styles, "strength-style", STYLES, "night_orchard", () => figure.refresh());
   const figure = new Figure(element, {

@@ -1,0 +1,352 @@
+"""The painting page in a real browser with no network: it paints what torch paints, and a second visit loads no model again.
+
+Needs Chromium and playwright, and the runtime, from `build/runtime` or by npm; without them all of this is skipped.
+The screenshots are in build/screens.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import http.server
+import io
+import json
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+import nst
+from nst import adain, wct
+from nst.images import image_of, load_image
+from nst.losses import gram_matrix
+
+TOP = Path(__file__).resolve().parents[2]
+SCREENS = TOP / "build" / "screens"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+SIZE = 128  # pixels of the shorter side
+STEP = 1 / 255
+
+sys.path.insert(0, str(TOP / "notebooks" / "book"))
+import runtime  # noqa: E402
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")]
+playwright = pytest.importorskip("playwright.sync_api", reason="no playwright here: pip install playwright")
+
+DROP = """([data, name]) => {
+  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0)), dropped = new DataTransfer();
+  dropped.items.add(new File([bytes], name));
+  document.querySelector("#frame").dispatchEvent(new DragEvent("drop", { dataTransfer: dropped, bubbles: true, cancelable: true }));
+}"""
+PASTE = """([data, name]) => {
+  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0)), pasted = new DataTransfer();
+  pasted.items.add(new File([bytes], name, { type: "image/png" }));
+  document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: pasted, bubbles: true }));
+}"""
+PIXELS = """() => {
+  const canvas = document.querySelector("canvas.after"), { width, height } = canvas;
+  const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+  return [height, width, btoa(Array.from(data, (number) => String.fromCharCode(number)).join(""))];
+}"""
+SET = """(values) => {
+  const places = { strength: "#strength input", share: "#share input", second: "#second" };
+  const { elements } = document.querySelector("#controls");
+  for (const [name, value] of Object.entries(values))
+    (name in places ? document.querySelector(places[name]) : elements[name]).value = value;
+}"""
+NAMELESS = """() => [...document.querySelectorAll("button, input, select")]
+  .filter((part) => !(part.ariaLabel || part.labels?.[0]?.textContent || part.textContent).trim()).map((part) => part.outerHTML)"""
+FIGURES = """<!doctype html><meta charset="utf-8"><title>figures</title><link rel="icon" href="data:,">{}"""
+
+
+class Site(http.server.ThreadingHTTPServer):
+    """A folder, served to this machine; `asked` are the paths that were asked for."""
+
+    def __init__(self, folder: Path):
+        self.asked: list[str] = []
+        super().__init__(("127.0.0.1", 0), functools.partial(_Handler, directory=str(folder)))
+        self.address = f"http://127.0.0.1:{self.server_port}/"
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A browser that goes away is no error."""
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    def log_request(self, *_: object) -> None:
+        self.server.asked.append(self.path)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The page with all that belongs to it, and a page with the three live figures."""
+    import models
+    import pictures
+
+    folder = tmp_path_factory.mktemp("site")
+    page = folder / "paint"
+    shutil.copytree(TOP / "notebooks" / "book" / "paint", page)
+    try:
+        runtime.runtime(page / "ort")
+    except runtime.NoRuntime as error:
+        pytest.skip(str(error))
+    models.models(page / "models")
+    pictures.pictures(page / "pictures", finished=32)
+    snippets = [(TOP / "notebooks" / "book" / "live" / f"{name}.html").read_text() for name in ("gram", "strength", "channels")]
+    (folder / "lessons").mkdir()
+    (folder / "lessons" / "figures.html").write_text(FIGURES.format("\n".join(snippets)))
+    server = Site(folder)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        yield browser
+        browser.close()
+
+
+class Page:
+    """The page in a browser context of its own; `said` is what the console called an error, and what could not be fetched."""
+
+    def __init__(self, browser, site: Site, path: str = "paint/?backend=wasm", **options: object):
+        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        self.site, self.said, self.painted = site, [], 0
+        self.open(path)
+
+    def open(self, path: str = "paint/?backend=wasm") -> None:
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(120_000)
+        self.page.route("**", lambda route: route.continue_() if route.request.url.startswith(self.site.address) else route.abort())
+        self.page.on("console", lambda message: self.said.append(message.text) if message.type in ("error", "warning") else None)
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("requestfailed", lambda request: self.said.append(f"{request.url} {request.failure}"))
+        self.painted = 0
+        self.page.goto(self.site.address + path)
+        if path.startswith("paint/"):
+            self.page.wait_for_selector("#styles .thumb >> nth=7")
+            self.page.wait_for_selector("#status:not(:empty)")
+
+    def choose(self, name: str, value: str) -> None:
+        self.page.locator(f'label:has([name="{name}"][value="{value}"])').click()
+
+    def paint(self, **controls: object) -> None:
+        """Set some controls at once, and press Paint."""
+        self.page.evaluate(SET, {name: str(value) for name, value in controls.items()})
+        self.page.click("#paint")
+        self.wait()
+
+    def wait(self) -> str:
+        """Until a painting is shown that was not there last time, and nothing is under way; what the page then says."""
+        began = time.monotonic()
+        while self.number() <= self.painted or self.page.locator("body[data-busy]").count():
+            assert time.monotonic() < began + 120, self.page.text_content("#status")
+            assert not self.page.locator("#status.wrong").count(), self.page.text_content("#status")
+            time.sleep(0.02)
+        self.painted = self.number()
+        return self.page.text_content("#status")
+
+    def number(self) -> int:
+        return int(self.page.get_attribute(".comparison", "data-number") or 0)
+
+    def painting(self) -> Tensor:
+        """What is shown, (1, 3, H, W)."""
+        height, width, data = self.page.evaluate(PIXELS)
+        pixels = np.frombuffer(base64.b64decode(data), np.uint8).reshape(height, width, 4)[..., :3]
+        return torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255
+
+    def drop(self, content: bytes, name: str = "photo.png") -> None:
+        self.page.evaluate(DROP, [base64.b64encode(content).decode(), name])
+
+
+def png(picture: Tensor) -> bytes:
+    file = io.BytesIO()
+    image_of(picture).save(file, "PNG")
+    return file.getvalue()
+
+
+@functools.cache
+def pair() -> tuple[bytes, Tensor, bytes, Tensor]:
+    """A photograph and a style picture of 128 px, as files and as tensors."""
+    files = png(nst.assets.picture("coffee", SIZE)), png(nst.assets.picture("rose_window", SIZE))
+    return files[0], load_image(files[0]), files[1], load_image(files[1])
+
+
+@pytest.fixture(scope="module")
+def page(browser, site: Site) -> Page:
+    """A page with a dropped photograph of 128 px."""
+    page = Page(browser, site)
+    page.page.select_option("#size", str(SIZE))
+    page.wait()
+    page.drop(pair()[0])
+    page.wait()
+    return page
+
+
+def assert_equal(page: Page, expected: Tensor, steps: float = 2) -> None:
+    made = page.painting()
+    assert made.shape == expected.shape
+    assert float((made - expected).abs().max()) <= steps * STEP
+
+
+@pytest.mark.parametrize("style", nst.assets.shipped_styles())
+def test_a_dropped_photograph_in_each_style_as_torch_paints_it(page: Page, style: str) -> None:
+    if page.page.locator("#styles input:checked").get_attribute("value") != style:
+        page.choose("style", style)
+        page.wait()
+    assert_equal(page, nst.load_style(style).stylize(pair()[1]))
+
+
+def test_strength_and_brush(page: Page) -> None:
+    network = nst.load_style("cut_paper")
+    for strength, brush in ((0.4, 1), (0.4, 2), (1, 4)):
+        page.paint(method="trained", style="cut_paper", strength=strength, brush=brush)
+        assert_equal(page, network.stylize(pair()[1], strength=strength, brush=brush))
+
+
+@pytest.mark.parametrize("method", ["adain", "wct"])
+def test_any_style_with_alpha_brush_and_a_second_style(page: Page, method: str) -> None:
+    _, content, file, style = pair()
+    stylize = {"adain": adain.stylize, "wct": wct.stylize}[method]
+    page.paint(method=method, style="ink_mountains", brush=1, strength=0.6, second="rose_window", share=0.3)
+    ink, window = (nst.images.resize(nst.assets.picture(name), SIZE) for name in ("ink_mountains", "rose_window"))
+    assert_equal(page, stylize(content, [ink, window], style_weights=[0.7, 0.3], alpha=0.6, brush=1), 4)  # of JPEGs
+    page.paint(brush=2, strength=1, second="")
+    page.page.set_input_files("#style-file", {"name": "window.png", "mimeType": "image/png", "buffer": file})
+    page.wait()
+    assert_equal(page, stylize(content, style, brush=2))
+
+
+def test_it_says_what_painted_and_how_long_that_took(page: Page) -> None:
+    assert "WebAssembly, one thread) in " in page.page.text_content("#status")
+    assert page.page.text_content("#status").endswith("192 x 128 pixels.")
+
+
+def test_the_download_is_what_is_shown(page: Page) -> None:
+    with page.page.expect_download() as download:
+        page.page.click("#download")
+    assert download.value.suggested_filename.endswith(".png")
+    assert torch.equal(load_image(download.value.path()), page.painting())
+
+
+def test_pasted_and_chosen_photographs(page: Page) -> None:
+    page.paint(method="trained", style="mosaic_peacock", brush=1, strength=1)
+    other = png(nst.assets.picture("chelsea", SIZE))
+    page.page.evaluate(PASTE, [base64.b64encode(other).decode(), "cat.png"])
+    page.wait()
+    assert_equal(page, nst.load_style("mosaic_peacock").stylize(load_image(other)))
+    page.page.set_input_files("#file", {"name": "coffee.png", "mimeType": "image/png", "buffer": pair()[0]})
+    page.wait()
+    assert_equal(page, nst.load_style("mosaic_peacock").stylize(pair()[1]))
+
+
+def test_what_is_no_picture_is_said_to_be_none(page: Page) -> None:
+    page.drop(b"no picture at all", "notes.txt")
+    page.page.wait_for_selector("#status.wrong")
+    assert page.page.text_content("#status").startswith("notes.txt is not a picture that your browser reads")
+
+
+def test_every_control_has_a_name_and_the_console_is_silent(page: Page) -> None:
+    assert page.page.evaluate(NAMELESS) == []
+    assert page.said == []
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    page.page.screenshot(path=SCREENS / "paint.png")
+
+
+def test_a_second_visit_loads_no_model_again(page: Page, site: Site) -> None:
+    first = [path for path in site.asked if path.endswith(".onnx") or ".onnx?" in path or ".wasm.gz" in path]
+    assert len(first) == len(set(first)) >= 10  # each once
+    site.asked.clear()
+    page.open()
+    page.page.select_option("#size", str(SIZE))
+    page.wait()
+    assert not [path for path in site.asked if ".onnx" in path or ".wasm.gz" in path]
+    assert page.said == []
+
+
+def test_by_keyboard_alone_and_the_latest_wish_wins(browser, site: Site) -> None:
+    page = Page(browser, site)
+    page.page.locator("#photographs input:checked").focus()
+    page.page.keyboard.press("Tab")  # to the next group of controls
+    page.page.locator("#styles input:checked").focus()
+    for _ in range(3):  # three wishes at once
+        page.page.keyboard.press("ArrowRight")
+    page.wait()
+    style = page.page.locator("#styles input:checked").get_attribute("value")
+    photograph = load_image(site_file(site, "pictures/chelsea.jpg"))
+    assert_equal(page, nst.load_style(style).stylize(nst.images.resize(photograph, 384)), 6)  # a JPEG, enlarged
+    page.page.locator(".comparison input").focus()
+    before = page.page.get_attribute(".comparison", "style")
+    page.page.keyboard.press("ArrowRight")
+    assert page.page.get_attribute(".comparison", "style") != before
+    assert page.said == []
+    page.context.close()
+
+
+def site_file(site: Site, name: str) -> Path:
+    return Path(site.RequestHandlerClass.keywords["directory"]) / "paint" / name
+
+
+def test_a_phone_waits_for_a_tap_and_scrolls_in_one_direction_only(browser, site: Site) -> None:
+    site.asked.clear()
+    page = Page(browser, site, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, color_scheme="dark")
+    page.choose("style", "ink_mountains")
+    page.page.wait_for_selector('#status:has-text("beforehand")')
+    assert not [path for path in site.asked if ".onnx" in path or ".wasm" in path]
+    assert any("finished/" in path for path in site.asked)
+    page.page.select_option("#size", str(SIZE))
+    page.page.click("#paint")
+    page.wait()
+    assert page.page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.page.screenshot(path=SCREENS / "paint-390.png", full_page=True)
+    assert page.said == []
+    page.context.close()
+
+
+def test_live_figures(browser, site: Site) -> None:
+    page = Page(browser, site, "lessons/figures.html?backend=wasm")
+    said = {"gram": "Divided", "strength": "Painted", "channels": "0 of 128"}
+    for name, words in said.items():
+        figure = page.page.locator(f'[data-live="{name}"]')
+        figure.locator("button.main").click()
+        figure.locator(f'p[role="status"]:has-text("{words}")').wait_for()
+    with torch.no_grad():
+        photograph = nst.images.resize(load_image(site_file(site, "pictures/astronaut.jpg")), 256)
+        gram = gram_matrix(nst.VGG19.load("lite")(photograph, ["relu1_1"])["relu1_1"])[0]
+    largest = float(page.page.locator('[data-live="gram"] p[role="status"]').text_content().split("entry is ")[1].split(";")[0])
+    assert largest == pytest.approx(float(gram.max()), rel=0.01)
+    page.page.click("text=All channels as the style's")
+    page.page.locator('[data-live="channels"] p[role="status"]:has-text("77 of 128")').wait_for()  # lesson 06: 51 are silent
+    page.page.screenshot(path=SCREENS / "figures.png", full_page=True)
+    assert page.said == []
+    page.context.close()
+
+
+# --- the runtime ------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_package_with_another_digest_is_refused(tmp_path: Path) -> None:
+    pinned = json.loads(runtime.LOCK.read_text())
+    (tmp_path / f"{pinned['package']}-{pinned['version']}.tgz").write_bytes(b"something else")
+    with pytest.raises(runtime.NoRuntime, match="its SHA-256 is .*, runtime.json wants"):
+        runtime.runtime(tmp_path / "ort", tmp_path)
+    assert not (tmp_path / "ort").exists()
+
+
+def test_without_npm_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(runtime.NoRuntime, match="npm is not installed, .*npm pack onnxruntime-web@"):
+        runtime.runtime(tmp_path / "ort", tmp_path)
