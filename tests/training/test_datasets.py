@@ -274,6 +274,19 @@ def test_threads_keep_one_count(folder: Path):
     assert crops._picture.bytes == sum(p.nbytes for p in crops._picture.pictures.values())
 
 
+def test_a_picture_that_two_threads_read_at_once_is_counted_once(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    kept, both, plain = Crops(picture_files(folder), 8, read=16)._picture, threading.Barrier(2, timeout=60), datasets._read
+
+    def read(*asked) -> torch.Tensor:
+        both.wait()
+        return plain(*asked)
+
+    monkeypatch.setattr(datasets, "_read", read)
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: kept(str(folder / "a.png"), 16, 0), range(2))
+    assert torch.equal(first, second) and len(kept.pictures) == 1 and kept.bytes == first.nbytes
+
+
 def test_crops_go_to_other_processes(folder: Path):
     """As a DataLoader's workers get them, where processes are spawned."""
     crops = Crops(picture_files(folder), 16, read=32, seed=3)
