@@ -288,7 +288,8 @@ def visited(browser, served: str, names: list[str], width: int, scheme: str) -> 
     page = context.new_page()
     page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("requestfailed", lambda request: said.append(f"{request.url} {request.failure}"))
+    left = "net::ERR_ABORTED"  # the next page was asked for before a picture had come
+    page.on("requestfailed", lambda request: said.append(f"{request.url} {request.failure}") if request.failure != left else None)
     page.on("response", lambda response: said.append(f"{response.status} {response.url}") if response.status >= 400 else None)
     for name in names:
         page.goto(served + name, wait_until="load")
