@@ -22,6 +22,7 @@ from nst.covariance import Statistics, matcher, mean_and_covariance
 from nst.decoders import Decoder, check_decoder, default_networks, device_of, padded
 from nst.images import check_picture
 from nst.support.arguments import check_share
+from nst.texture import painted
 from nst.vgg import VGG19
 
 if TYPE_CHECKING:  # torchvision, which crops pictures, takes a second to import
@@ -78,6 +79,7 @@ class AdaIN:
         self.encoder, decoders = default_networks(encoder, {"adain": decoder})
         self.decoder = decoders["adain"]
         self.where = device_of(self.encoder)
+        self.textures_of: dict[tuple, Tensor] = {}  # what `texture` painted
         check_decoder("decoder", self.decoder, LAYER, self.encoder)
 
     @functools.cached_property
@@ -93,10 +95,18 @@ class AdaIN:
     def recoloured(self, pictures: list[Tensor]) -> AdaIN:
         """The same networks with other pictures (B or 1, 3, H', W') in the place of its own."""
         other = copy.copy(self)
-        other.pictures = pictures
+        other.pictures, other.textures_of = pictures, {}
         for read in ("moments", "palettes"):
             other.__dict__.pop(read, None)
         return other
+
+    def texture(self, k: int, side: int, palette: bool = True) -> Tensor:
+        """What AdaIN paints of noise in the k-th style (1, 3, side, side), see `nst.texture`."""
+        key = (k, side, palette)
+        if key not in self.textures_of:
+            alone = StyleMix(self.pictures, [float(k == other) for other in range(len(self.pictures))])
+            self.textures_of[key] = painted(lambda x: self.paint(self.read(x), alone, 1.0, palette), side, self.where)
+        return self.textures_of[key]
 
     @torch.no_grad()
     def read(self, picture: Tensor, tile: int | None = None) -> Tensor:
@@ -116,8 +126,8 @@ class AdaIN:
 
 @advises_size
 def stylize(content: Tensor, style: Tensor | Sequence[Tensor] | AdaIN, *, alpha: float = 1.0, brush: int | None = None,
-            style_weights: Sequence[float] | None = None, masks: Sequence[Tensor] | None = None, preserve_color: bool | str = False,
-            palette: bool = True, tile: int | None = None, encoder: VGG19 | None = None,
+            texture: float = 0.0, style_weights: Sequence[float] | None = None, masks: Sequence[Tensor] | None = None,
+            preserve_color: bool | str = False, palette: bool = True, tile: int | None = None, encoder: VGG19 | None = None,
             decoder: Decoder | None = None) -> Tensor:  # fmt: skip
     """Paint `content` (B, 3, H, W) in the manner of `style` (1, 3, H', W'): float32, of the content's size and on its device, both
     RGB in [0, 1].
@@ -127,6 +137,8 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor] | AdaIN, *, alpha:
     alpha:   0 gives the content's reconstruction, 1 the whole style; it blends the features before they are decoded (section 7.3).
     brush:   1, 2 or 4 times the size of the strokes, see `brush.coarse_to_fine`; None: 2 in a picture whose shorter side has more
         than 384 px, whose flat places stay empty else, and 1 in a smaller one. 2 takes a third more time than 1.
+    texture: 0 to 1, how much of the style's texture, painted from noise, is laid under flat places of the content, which stay
+        empty else; see `nst.texture`. `nst.stylize` takes 0.2.
     preserve_color: see `controls.prepared` and `finished`.
     palette: what the decoder paints gets the mean and covariance of the style's pixels (`covariance.transport`), alpha of the way.
     tile:    side in pixels of the squares in which a large picture is computed, see `tiles.side_for`; the result is the same.
@@ -137,6 +149,7 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor] | AdaIN, *, alpha:
     """
     check_share("alpha", alpha)
     check_brush(brush)
+    check_share("texture", texture)
     tiles.check_tile(tile)
     method = style if isinstance(style, AdaIN) else AdaIN(style, encoder, decoder)
     content = check_picture(content, "content")
@@ -147,7 +160,10 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor] | AdaIN, *, alpha:
     def paint(x: Tensor, mix: StyleMix) -> Tensor:
         return method.paint(method.read(x, tile), mix, alpha, palette, tile)
 
-    return finished(with_styles(paint, there, mix, brush, alpha), content, preserve_color)
+    def texture_of(k: int, side: int) -> Tensor:
+        return method.texture(k, side, palette)
+
+    return finished(with_styles(paint, there, mix, brush, alpha, texture, texture_of), content, preserve_color)
 
 
 class AdaINLoss:

@@ -37,9 +37,9 @@ STYLE_SIZE = 512  # that of one which is read from a file, where no size is aske
 Style: TypeAlias = "str | os.PathLike | Tensor | TransformerNet"
 OPTIONS = {  # of each method, in words that all share
     "gatys": ("style_weight", "match_weight", "evaluations", "style_weights", "masks", "preserve_color"),
-    "fast": ("alpha", "brush", "masks", "preserve_color", "normalized"),
-    "adain": ("alpha", "brush", "style_weights", "masks", "preserve_color", "tile"),
-    "wct": ("alpha", "brush", "style_weights", "masks", "preserve_color", "tile"),
+    "fast": ("alpha", "brush", "texture", "masks", "preserve_color", "normalized"),
+    "adain": ("alpha", "brush", "texture", "style_weights", "masks", "preserve_color", "tile"),
+    "wct": ("alpha", "brush", "texture", "style_weights", "masks", "preserve_color", "tile"),
 }
 
 
@@ -66,7 +66,8 @@ def stylize(content: str | os.PathLike | Tensor, style: Style | Sequence[Style],
     method:  "gatys", "fast" (a trained network), "adain" or "wct"; None: see `method_for`, and a line says what was chosen.
     size:    shorter side in pixels. None: a tensor's own; a file's own, at most 384 (gatys), 768 (wct) or 1024.
     callback: of gatys, see `gatys.stylize`.
-    options: alpha (adain, wct; fast has its strength by this word, too), brush, preserve_color, tile; style_weight, match_weight
+    options: alpha (adain, wct; fast has its strength by this word, too), brush, texture (of the three, too: 0.2 unless it is given;
+        the papers have 0), preserve_color, tile; style_weight, match_weight
         and evaluations of gatys; normalized of fast's files (`load_style`). What they mean is said at each method's `stylize`.
     Raises ValueError / TypeError / FileNotFoundError naming the argument or the file, ConnectionError where a download fails.
     """
@@ -102,6 +103,10 @@ def painter(styles: Sequence[Style], method: str | None = None, *, size: int | N
         having = [name for name in METHODS if foreign[0] in OPTIONS[name]]
         others = f"; {', '.join(having)} has" if having else f"; expected {', '.join(OPTIONS[method])}"
         raise ValueError(f"{foreign[0]}={given[foreign[0]]!r}: {method} has no such option{others}")
+    if "texture" in OPTIONS[method]:
+        from nst.texture import AMOUNT
+
+        given.setdefault("texture", AMOUNT)
     if method == "fast":
         return _fast(styles, given)
     pictures = [style_picture(style, min(size or STYLE_SIZE, LARGEST_STYLE)) for style in styles]

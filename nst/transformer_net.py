@@ -18,12 +18,13 @@ from torch import Tensor, nn
 from nst.assets import shipped_styles, style_file
 from nst.brush import check_brush, coarse_to_fine
 from nst.colour import check_preserve_color
-from nst.controls import check_masks, finished, moved
+from nst.controls import StyleMix, check_masks, finished, moved
 from nst.covariance import transport
 from nst.images import check_picture, resize
 from nst.support import inference, memory, weights
 from nst.support.arguments import check_choice, check_share, check_whole, unknown
 from nst.support.runtime import device, exactly
+from nst.texture import painted, under_flat_places
 from nst.vgg import IMAGENET_MEAN, IMAGENET_STD
 
 NORMS = {"instance": lambda channels: nn.InstanceNorm2d(channels, affine=True), "batch": nn.BatchNorm2d}
@@ -110,6 +111,7 @@ class TransformerNet(nn.Module):
         check_whole("width", width)
         self.width, self.norm, self.upsampling, self.metadata = width, norm, upsampling, {}
         self.weak: dict[str, Tensor] = {}  # the weights at strength 0, of those that differ there
+        self.textures_of: dict[tuple, Tensor] = {}  # what `stylize` painted of noise last
         a, b, c = width, 2 * width, 4 * width
         self.model = nn.Sequential(
             ConvBlock(3, a, kernel_size=9, norm=norm),
@@ -137,7 +139,7 @@ class TransformerNet(nn.Module):
         return x[..., :height, :width]
 
     @torch.no_grad()
-    def stylize(self, content: Tensor, *, strength: float = 1.0, brush: int | None = None) -> Tensor:
+    def stylize(self, content: Tensor, *, strength: float = 1.0, brush: int | None = None, texture: float = 0.0) -> Tensor:
         """Paint pictures (B, 3, H, W), RGB in [0, 1], in this network's style: the same shape, clipped to [0, 1].
 
         strength: 1 is the style as it was trained; 0 nearly gives the photograph back. In between, the norm layers and the blocks
@@ -145,6 +147,8 @@ class TransformerNet(nn.Module):
             layers of two styles so).
         brush: 1, 2 or 4 times the size of the strokes, see `brush.coarse_to_fine`; None is 1: larger ones fill a sky, and cost a
             face in it. 2 takes a third more time than 1.
+        texture: 0 to 1, how much of what the network paints of noise is laid under flat places of the content, strength of the way;
+            see `nst.texture`. `nst.stylize` takes 0.2.
         The picture is reflected outwards by 12 pixels, which are cut off again: what a network sees beyond a picture's edge is the
         same few pixels mirrored in each layer, and it paints them as a frame.
         The network stays as it is: threads may share it. The result is float32, whatever the dtype of picture and weights.
@@ -153,27 +157,39 @@ class TransformerNet(nn.Module):
         """
         check_share("strength", strength)
         check_brush(brush)
+        check_share("texture", texture)
         if strength != 1 and not self.weak:
             raise ValueError(f"strength={strength}: this network knows its full strength, 1, only")
         content = check_picture(content, "content")
         if min(content.shape[-2:]) < SMALLEST:
             raise ValueError(f"content: {tuple(content.shape[-2:])} is too small, expected at least {SMALLEST} px on each side")
-        first, net = next(self.parameters()), self
-        if strength != 1 or any(part.training for part in self.modules()):  # a batch norm would learn from this picture
-            net = copy.deepcopy(self).eval()  # never these weights themselves: other threads paint with them, too
-            for name, weak in self.weak.items():
-                net.get_parameter(name).lerp_(weak.to(first), 1 - strength)
+        first, strong = next(self.parameters()), self
+        if any(part.training for part in self.modules()):  # a batch norm would learn from this picture
+            strong = copy.deepcopy(self).eval()  # never these weights themselves: other threads paint with them, too
+        net = strong if strength == 1 else copy.deepcopy(strong)
+        for name, weak in self.weak.items() if strength != 1 else ():
+            net.get_parameter(name).lerp_(weak.to(first), 1 - strength)
 
-        def once(x: Tensor) -> Tensor:
+        def once(x: Tensor, net: TransformerNet = net) -> Tensor:
             height, width = x.shape[-2:]
             down, right = (min(BORDER, (side - 1) // 4 * 4) for side in (height, width))  # the network's grid is of four pixels
             x = F.pad(x, (right, right, down, down), mode="reflect")
             made = net.painted(x.to(first.dtype)).float()
             return made[..., down : down + height, right : right + width].clamp(0, 1)
 
+        def texture_of(_: int, side: int) -> Tensor:
+            key = (side, *(p._version for p in self.parameters()))  # of these weights
+            if key not in self.textures_of:
+                self.textures_of = {key: painted(lambda x: once(x, strong), side, first.device)}
+            return self.textures_of[key]
+
+        def under(x: Tensor) -> Tensor:
+            return under_flat_places(x, StyleMix([], [1.0]), texture_of, texture * strength)
+
         def paint(picture: Tensor) -> Tensor:
             x = picture.to(first.device, torch.float32).clamp(0, 1)
-            return coarse_to_fine(once, x, brush or 1, strength, transport).to(content.device)
+            made = coarse_to_fine(once, x, brush or 1, strength, transport, under if texture * strength else None)
+            return made.to(content.device)
 
         def advice() -> str:
             fits = memory.shorter_side_that_fits(lambda side: paint(resize(content, side)), *content.shape[-2:])
@@ -271,13 +287,14 @@ def _take_in(tensors: dict[str, Tensor], scale: Tensor, shift: Tensor) -> None:
 
 @torch.no_grad()
 def stylize(content: Tensor, style: Style | Sequence[Style], *, strength: float = 1.0, brush: int | None = None,
-            style_weights: Sequence[float] | None = None, masks: Sequence[Tensor] | None = None,
+            texture: float = 0.0, style_weights: Sequence[float] | None = None, masks: Sequence[Tensor] | None = None,
             preserve_color: bool | str = False) -> Tensor:  # fmt: skip
     """Paint `content` (B, 3, H, W) in a style, a shipped one by name or a network: the same size, [0, 1].
 
     style:    or a list of them, each seen within its mask of `masks` (1, 1, H, W), which may be soft.
     strength: 1 is the whole style, 0 nearly the photograph; see `TransformerNet.stylize`.
     brush:    1, 2 or 4 times the size of the strokes, None is 1; see `TransformerNet.stylize`.
+    texture:  0 to 1, how much of the style's texture is laid under flat places; see there.
     preserve_color: True or "luminance", see `colour.keep_color`.
     ValueError: style_weights and "coral", which act on a style picture: a trained network has none; masks that do not fit.
     """
@@ -297,7 +314,7 @@ def stylize(content: Tensor, style: Style | Sequence[Style], *, strength: float 
     content = check_picture(content, "content")
     there = moved(content, content.device)
     nets = [s if isinstance(s, TransformerNet) else load_style(s) for s in styles]
-    painted = [net.stylize(there, strength=strength, brush=brush) for net in nets]
+    painted = [net.stylize(there, strength=strength, brush=brush, texture=texture) for net in nets]
     made = painted[0]
     if masks is not None:
         masks = [mask.to(there) for mask in check_masks(masks, len(styles), there)]

@@ -24,6 +24,7 @@ from nst.covariance import TRANSFORMS, Statistics, matched, matcher, matching_ma
 from nst.decoders import LAYERS, Decoder, check_decoder, default_networks, device_of, padded
 from nst.images import check_picture
 from nst.support.arguments import check_choice, check_share, check_whole, is_whole
+from nst.texture import painted
 from nst.vgg import VGG19
 
 LEVELS = (5, 4, 3, 2, 1)
@@ -63,6 +64,7 @@ class WCT:
         self.pictures = style_pictures(style)
         self.encoder, self.decoders = _networks(_checked_levels(levels), encoder, decoders)
         self.where = device_of(self.encoder)
+        self.textures_of: dict[tuple, Tensor] = {}  # what `texture` painted
 
     @functools.cached_property
     @torch.no_grad()
@@ -83,9 +85,17 @@ class WCT:
     def recoloured(self, pictures: list[Tensor]) -> WCT:
         """The same networks with other pictures (B or 1, 3, H', W') in the place of its own."""
         other = copy.copy(self)
-        other.pictures = pictures
+        other.pictures, other.textures_of = pictures, {}
         other.__dict__.pop("statistics", None)
         return other
+
+    def texture(self, k: int, side: int, levels: Sequence[int], transform: str) -> Tensor:
+        """What WCT paints of noise in the k-th style (1, 3, side, side), see `nst.texture`."""
+        key = (k, side, *levels, transform)
+        if key not in self.textures_of:
+            alone = StyleMix(self.pictures, [float(k == other) for other in range(len(self.pictures))])
+            self.textures_of[key] = painted(lambda x: self.paint(padded(x), alone, 1.0, levels, transform, None), side, self.where)
+        return self.textures_of[key]
 
     @torch.no_grad()
     def match(self, x: Tensor, level: int, mix: StyleMix, transform: str) -> tuple[Tensor, Tensor]:
@@ -122,8 +132,9 @@ class WCT:
 
 @advises_size
 def stylize(content: Tensor, style: Tensor | Sequence[Tensor] | WCT, *, alpha: float = 1.0, brush: int | None = None,
-            style_weights: Sequence[float] | None = None, masks: Sequence[Tensor] | None = None, preserve_color: bool | str = False,
-            levels: Sequence[int] = DEFAULT, transform: str = "transport", tile: int | None = None, encoder: VGG19 | None = None,
+            texture: float = 0.0, style_weights: Sequence[float] | None = None, masks: Sequence[Tensor] | None = None,
+            preserve_color: bool | str = False, levels: Sequence[int] = DEFAULT, transform: str = "transport",
+            tile: int | None = None, encoder: VGG19 | None = None,
             decoders: Mapping[int, Decoder] | None = None) -> Tensor:  # fmt: skip
     """Paint `content` (B, 3, H, W) in the manner of `style` (1, 3, H', W'): float32, of the content's size and on its device, both
     RGB in [0, 1].
@@ -133,6 +144,8 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor] | WCT, *, alpha: f
     alpha:   at each level, 0 gives the reconstruction, 1 the whole style (section 3.3, eq. 4).
     brush:   1, 2 or 4 times the size of the strokes, see `brush.coarse_to_fine`; None: 2 in a picture whose shorter side has more
         than 384 px, whose flat places stay empty else, and 1 in a smaller one. 2 takes a third more time than 1.
+    texture: 0 to 1, how much of the style's texture, painted from noise, is laid under flat places of the content, which stay
+        empty else; see `nst.texture`. `nst.stylize` takes 0.2.
     preserve_color: see `controls.prepared` and `finished`.
     levels:  the layers relu5_1 … relu1_1 in the order in which they are matched; each level reads the last one's picture.
     transform: "wct" whitens and colours; "transport" keeps more of the photograph, see `covariance.transport`.
@@ -146,6 +159,7 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor] | WCT, *, alpha: f
     """
     check_share("alpha", alpha)
     check_brush(brush)
+    check_share("texture", texture)
     check_choice("transform", transform, TRANSFORMS)
     tiles.check_tile(tile)
     levels = _checked_levels(levels)
@@ -160,7 +174,10 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor] | WCT, *, alpha: f
     def paint(x: Tensor, mix: StyleMix) -> Tensor:
         return method.paint(padded(x), mix, alpha, levels, transform, tile)
 
-    return finished(with_styles(paint, there, mix, brush, alpha), content, preserve_color)
+    def texture_of(k: int, side: int) -> Tensor:
+        return method.texture(k, side, levels, transform)
+
+    return finished(with_styles(paint, there, mix, brush, alpha, texture, texture_of), content, preserve_color)
 
 
 def synthesize(style: Tensor, size: tuple[int, int] = (256, 256), *, passes: int = 3, seed: int = 0, encoder: VGG19 | None = None,

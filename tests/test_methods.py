@@ -249,8 +249,8 @@ def test_a_picture_that_is_opaque_or_small_is_only_brought_to_its_size(monkeypat
 @pytest.mark.parametrize("method", [nst.gatys, nst.transformer_net, nst.adain, nst.wct], ids=lambda module: module.__name__)
 def test_all_methods_take_their_options_by_keyword_and_in_one_order(method):
     parameters = inspect.signature(method.stylize).parameters
-    order = ["content", "style", "alpha", "strength", "brush", "style_weights", "masks", "preserve_color", "palette", "levels",
-             "transform", "tile", "config", "start", "callback", "encoder", "decoder", "decoders"]  # fmt: skip
+    order = ["content", "style", "alpha", "strength", "brush", "texture", "style_weights", "masks", "preserve_color", "palette",
+             "levels", "transform", "tile", "config", "start", "callback", "encoder", "decoder", "decoders"]  # fmt: skip
     assert list(parameters) == [name for name in order if name in parameters]
     assert {"style_weights", "masks", "preserve_color"} <= set(parameters)
     positional = [name for name, p in parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD]

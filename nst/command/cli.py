@@ -105,6 +105,8 @@ Styles = Annotated[list[str], typer.Option("--style", "-s", autocompletion=_comp
                    "picture's file or a trained network's. Several are mixed, or painted within a --mask each.")]  # fmt: skip
 Amount = Annotated[float | None, typer.Option("--alpha", "--strength", min=0, max=1, help="0 is the photograph, 1 all style.")]
 Brush = Annotated[int | None, typer.Option(min=1, max=4, help="fast, adain, wct: 1, 2 or 4 times the size of the strokes.")]
+Texture = Annotated[float | None, typer.Option(min=0, max=1, help="fast, adain, wct: how much of the style's texture lies under "
+                                               "flat places, which stay empty else.")]  # fmt: skip
 HowChosen = typer.Option(help="Default: fast where a network of that name ships, else adain.")
 Method = Annotated[OnePass | None, HowChosen]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
@@ -191,6 +193,7 @@ def stylize(
                                              "(gatys), 768 (wct) or 1024.")] = None,
     amount: Amount = None,
     brush: Brush = None,
+    texture: Texture = None,
     style_weight: Annotated[float | None, typer.Option(min=0, help="gatys: how much of the style, 1 to 100.")] = None,
     match_weight: Annotated[float | None, typer.Option(min=0, help="gatys: how much every place is to look like some place of the "
                                                        "style; 0 leaves skies empty, and faces alone.")] = None,
@@ -233,8 +236,8 @@ def stylize(
     with _wrong_use():
         runtime.seed(seed)
         _check_mixture(style, method, mask)
-        paint = methods.painter(style, method, size=size, masked=bool(mask), alpha=amount, brush=brush, style_weight=style_weight,
-                                match_weight=match_weight, evaluations=evaluations,
+        paint = methods.painter(style, method, size=size, masked=bool(mask), alpha=amount, brush=brush, texture=texture,
+                                style_weight=style_weight, match_weight=match_weight, evaluations=evaluations,
                                 preserve_color="coral" if coral else preserve_color, tile=tile, normalized=normalized)  # fmt: skip
         masks = [read_mask(file, max_pixels) for file in mask or []]  # (1, 1, H', W') each
     search = paint.evaluations > 1 and len(waiting) == 1  # long: it deserves a bar of its own
@@ -396,6 +399,7 @@ def video(
     size: Annotated[int | None, typer.Option(min=16, help="Shorter side in pixels. Default: its own, at most 512.")] = None,
     amount: Amount = None,
     brush: Brush = 1,  # whatever the size: larger strokes flicker more
+    texture: Texture = 0.0,  # a pattern that stands still while the film moves
     preserve_color: KeepColour = False,
     smoothing: Annotated[float, typer.Option(min=0, max=0.98, help="Against flicker: how much of the last frame stays where the "
                                              "film does not change.")] = 0.8,
@@ -421,12 +425,12 @@ def video(
     from nst.support import weights
 
     with _wrong_use():
-        paint = methods.painter(style, method, size=size, alpha=amount, brush=brush, preserve_color=preserve_color,
-                                normalized=normalized)  # fmt: skip
+        paint = methods.painter(style, method, size=size, alpha=amount, brush=brush, texture=texture,
+                                preserve_color=preserve_color, normalized=normalized)  # fmt: skip
     out.parent.mkdir(parents=True, exist_ok=True)
     styles = [weights.sha256(name) if Path(name).is_file() else name for name in style]
-    what = {"style": styles, "method": paint.method, "amount": amount, "brush": brush, "preserve_color": preserve_color,
-            "normalized": normalized}  # fmt: skip
+    what = {"style": styles, "method": paint.method, "amount": amount, "brush": brush, "texture": texture,
+            "preserve_color": preserve_color, "normalized": normalized}  # fmt: skip
     pieces = out.with_name(f"{out.name}.pieces")
     with _bar(None, "frames") as advance:
         try:

@@ -64,7 +64,7 @@ class Mixer(Panel):
         self.levels = {level: share(f"Level {level}, relu{level}_1", 1.0 if level in wct.DEFAULT else 0.0) for level in wct.LEVELS}
         self.style = choice("Style", assets.shipped_styles())
         self.strength = share("Strength", 1.0)
-        self.brush = one_of("Brush", BRUSHES)
+        self.brush, self.texture = one_of("Brush", BRUSHES), share("Texture in flat places", 0.0)
         self.view = Picture(mode="draw", alt="The painted picture; with a mask, arrow keys move the brush and space paints")
         self.masked, self.erasing = tick("Paint only where I draw"), tick("Erase")
         help = "Upload a mask: a grey picture, painted where it is white"
@@ -76,7 +76,7 @@ class Mixer(Panel):
             column(self.pad): ("adain", "wct"), column(self.alpha): ("adain",), column(*self.levels.values()): ("wct",),
             column(self.style, self.strength): ("fast",),
         }  # fmt: skip
-        self.fill(column(stage, column(self.photo, self.method, *self.options, self.brush, kind="controls"), kind="body"))
+        self.fill(column(stage, column(self.photo, self.method, *self.options, self.brush, self.texture, kind="controls"), kind="body"))
         self._listen()
         self._take_photo()
         self.worker.settle()
@@ -84,7 +84,7 @@ class Mixer(Panel):
     # --- what happens ---
 
     def _listen(self) -> None:
-        for slider in (self.alpha, self.strength, self.style, *self.levels.values()):
+        for slider in (self.alpha, self.strength, self.style, self.texture, *self.levels.values()):
             slider.observe(lambda _: self.refresh(), "value")
         self.pad.observe(lambda _: self.refresh(), "place")
         self.method.observe(lambda _: self.refresh(), "value")
@@ -115,18 +115,18 @@ class Mixer(Panel):
             "adain": (self.alpha.value, weights), "wct": ({k: s.value for k, s in self.levels.items()}, weights),
             "fast": (self.style.value, self.strength.value),
         }[method]  # fmt: skip
-        content, mixes, where = self.content, self.mixes, (mask, self.brush.value)
+        content, mixes, where = self.content, self.mixes, (mask, self.brush.value, self.texture.value)
         self.worker.request(lambda token: self._paint(token, method, content, mixes, amounts, *where))
 
     def _paint(self, token: Token, method: str, content: Tensor, mixes: dict, amounts: tuple, mask: Tensor | None,
-               brush: int) -> None:  # fmt: skip
+               brush: int, texture: float) -> None:  # fmt: skip
         """On the worker's thread. `mixes` keeps the features of this photograph."""
         began = time.perf_counter()
         if method not in mixes:
             styles = list(self.styles.values())
             mixes[method] = {"adain": AdaINMix, "wct": WCTMix}[method](content, styles) if method != "fast" else FastMix(content)
         nothing_drawn = mask is not None and not mask.any()
-        self.picture = content if nothing_drawn else mixes[method].paint(*amounts, mask, brush)
+        self.picture = content if nothing_drawn else mixes[method].paint(*amounts, mask, brush, texture)
         token.check()
         self.view.show(self.picture)
         label = dict((value, label) for label, value in METHODS)[method]

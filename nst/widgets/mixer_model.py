@@ -59,14 +59,17 @@ class AdaINMix:
         self.features = self.method.read(moved(content, self.method.where))  # (1, C, h, w)
 
     @torch.no_grad()
-    def paint(self, alpha: float, weights: Sequence[float], mask: Tensor | None = None, brush: int = 1) -> Tensor:
-        """The picture (1, 3, H, W) for an alpha, a weight for each style, a mask (1, 1, H, W) of where it is painted, a brush."""
+    def paint(self, alpha: float, weights: Sequence[float], mask: Tensor | None = None, brush: int = 1,
+              texture: float = 0.0) -> Tensor:  # fmt: skip
+        """The picture (1, 3, H, W) for an alpha, a weight for each style, a mask (1, 1, H, W) of where it is painted; `brush` and
+        `texture` as of `adain.stylize`.
+        """
         there, mix = moved(self.content, self.method.where), _mix(self.method.pictures, weights, mask)
 
         def paint(x: Tensor, mix: StyleMix) -> Tensor:
-            return self.method.paint(self.features if brush == 1 else self.method.read(x), mix, alpha)
+            return self.method.paint(self.method.read(x) if x is not there else self.features, mix, alpha)
 
-        return finished(with_styles(paint, there, mix, brush, alpha), self.content, False)
+        return finished(with_styles(paint, there, mix, brush, alpha, texture, self.method.texture), self.content, False)
 
 
 class WCTMix:
@@ -81,12 +84,16 @@ class WCTMix:
         self.made: dict[int, tuple[object, Tensor]] = {}  # level: what it came from with its own alpha, the picture
 
     @torch.no_grad()
-    def paint(self, alphas: Mapping[int, float], weights: Sequence[float], mask: Tensor | None = None, brush: int = 1) -> Tensor:
+    def paint(self, alphas: Mapping[int, float], weights: Sequence[float], mask: Tensor | None = None, brush: int = 1,
+              texture: float = 0.0) -> Tensor:  # fmt: skip
         """The picture (1, 3, H, W) for an alpha per level, 5 to 1; a level with alpha 0 is left out. Others: as for AdaIN."""
         x, mix = self.start, _mix(self.method.pictures, weights, mask)
-        if brush > 1:
+        if brush > 1 or texture:
             there, most = moved(self.content, self.method.where), max(alphas.values(), default=0.0)
-            return finished(with_styles(functools.partial(self._levels, alphas), there, mix, brush, most), self.content, False)
+            levels = [level for level in wct.LEVELS if alphas.get(level, 0.0)]
+            made = with_styles(functools.partial(self._levels, alphas), there, mix, brush, most, texture,
+                               lambda k, side: self.method.texture(k, side, levels, "transport"))  # fmt: skip
+            return finished(made, self.content, False)
         came_from: object = (tuple(weights), None if mask is None else mask.numpy().tobytes())
         for level in wct.LEVELS:
             if alpha := alphas.get(level, 0.0):
@@ -114,8 +121,9 @@ class FastMix:
     def __init__(self, content: Tensor):
         self.content = content
 
-    def paint(self, style: str, strength: float, mask: Tensor | None = None, brush: int = 1) -> Tensor:
-        painted = network(style).stylize(self.content, strength=strength if knows_strength(style) else 1.0, brush=brush)
+    def paint(self, style: str, strength: float, mask: Tensor | None = None, brush: int = 1, texture: float = 0.0) -> Tensor:
+        strength = strength if knows_strength(style) else 1.0
+        painted = network(style).stylize(self.content, strength=strength, brush=brush, texture=texture)
         return painted if mask is None else torch.lerp(self.content, painted, mask)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from nst import assets, wct
 from nst.gatys import GatysConfig
+from nst.texture import AMOUNT
 from nst.widgets.curves import bar, curves
 from nst.widgets.mixer_model import BRUSHES, AdaINMix, FastMix, WCTMix, encoder, knows_strength
 from nst.widgets.parts import Chooser, Panel, Picture, Slider, Source, button, choice, column, one_of, share, show_if, tick
@@ -69,8 +70,8 @@ class Studio(Panel):
         self.size = choice("Size, shorter side in pixels", sorted({*SIZES, size}), size)
         self._make_gatys_options()
         self.amount = share("Amount", 1.0)
-        self.brush = one_of("Brush", BRUSHES)
-        self.one_pass_options = column(self.amount, self.brush)
+        self.brush, self.texture = one_of("Brush", BRUSHES), share("Texture in flat places", AMOUNT)
+        self.one_pass_options = column(self.amount, self.brush, self.texture)
         self.view = Picture(alt="The picture as it is now")
         self.progress, self.curves = ipywidgets.HTML(), ipywidgets.HTML(curves({}))
         self.run_button, self.pause_button = button("Run", self.run, main=True), button("Pause", self.pause)
@@ -158,14 +159,14 @@ class Studio(Panel):
         if not self.worker.wait(0.3):
             return
         method, amount, name, size = self.method.value, self.amount.value, self.style.name, self.size.value
-        brush = self.brush.value
+        strokes = {"brush": self.brush.value, "texture": self.texture.value}
         if method == "fast" and name not in assets.shipped_styles():
             self.line.say(f"no network ships for {name}; AdaIN and WCT paint any style, and Gatys does", wrong=True)
             return
         content, style = self.photo.picture(size), self.style.picture(size)
         self.line.say("")
         if method != "gatys":
-            work = lambda token: self._one_pass(token, method, name, content, style, amount, brush)  # noqa: E731
+            work = lambda token: self._one_pass(token, method, name, content, style, amount, strokes)  # noqa: E731
         else:
             try:
                 start = self.picture if self.start.value == "result" and self.picture.shape == content.shape else None
@@ -242,14 +243,15 @@ class Studio(Panel):
             self.curves.value = curves(self.losses)
 
     @torch.no_grad()
-    def _one_pass(self, token: Token, method: str, name: str, content: Tensor, style: Tensor, amount: float, brush: int) -> None:
+    def _one_pass(self, token: Token, method: str, name: str, content: Tensor, style: Tensor, amount: float,
+                  strokes: dict) -> None:  # fmt: skip
         with stoppable(token, encoder()):
             if method == "fast":
-                self.picture = FastMix(content).paint(name, amount, brush=brush)
+                self.picture = FastMix(content).paint(name, amount, **strokes)
             elif method == "adain":
-                self.picture = AdaINMix(content, [style]).paint(amount, [1.0], brush=brush)
+                self.picture = AdaINMix(content, [style]).paint(amount, [1.0], **strokes)
             else:
-                self.picture = WCTMix(content, [style]).paint(dict.fromkeys(wct.DEFAULT, amount), [1.0], brush=brush)
+                self.picture = WCTMix(content, [style]).paint(dict.fromkeys(wct.DEFAULT, amount), [1.0], **strokes)
         self.progress.value = bar(1, "one pass")
 
     def _download(self) -> None:
