@@ -138,7 +138,7 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor] | AdaIN, *, alpha:
     brush:   1, 2 or 4 times the size of the strokes, see `brush.coarse_to_fine`; None: 2 in a picture whose shorter side has more
         than 384 px, whose flat places stay empty else, and 1 in a smaller one. 2 takes a third more time than 1.
     texture: 0 to 1, how much of the style's texture, painted from noise, is laid under flat places of the content, which stay
-        empty else; see `nst.texture`. `nst.stylize` takes 0.2.
+        empty else; see `nst.texture`. `nst.stylize` takes 0.15.
     preserve_color: see `controls.prepared` and `finished`.
     palette: what the decoder paints gets the mean and covariance of the style's pixels (`covariance.transport`), alpha of the way.
     tile:    side in pixels of the squares in which a large picture is computed, see `tiles.side_for`; the result is the same.

@@ -66,8 +66,8 @@ def stylize(content: str | os.PathLike | Tensor, style: Style | Sequence[Style],
     method:  "gatys", "fast" (a trained network), "adain" or "wct"; None: see `method_for`, and a line says what was chosen.
     size:    shorter side in pixels. None: a tensor's own; a file's own, at most 384 (gatys), 768 (wct) or 1024.
     callback: of gatys, see `gatys.stylize`.
-    options: alpha (adain, wct; fast has its strength by this word, too), brush, texture (of the three, too: 0.2 unless it is given;
-        the papers have 0), preserve_color, tile; style_weight, match_weight
+    options: alpha (adain, wct; fast has its strength by this word, too), brush, texture (of the three, too; adain and wct have 0.15
+        unless it is given, the papers have 0), preserve_color, tile; style_weight, match_weight
         and evaluations of gatys; normalized of fast's files (`load_style`). What they mean is said at each method's `stylize`.
     Raises ValueError / TypeError / FileNotFoundError naming the argument or the file, ConnectionError where a download fails.
     """
@@ -103,7 +103,7 @@ def painter(styles: Sequence[Style], method: str | None = None, *, size: int | N
         having = [name for name in METHODS if foreign[0] in OPTIONS[name]]
         others = f"; {', '.join(having)} has" if having else f"; expected {', '.join(OPTIONS[method])}"
         raise ValueError(f"{foreign[0]}={given[foreign[0]]!r}: {method} has no such option{others}")
-    if "texture" in OPTIONS[method]:
+    if method in ("adain", "wct"):
         from nst.texture import AMOUNT
 
         given.setdefault("texture", AMOUNT)

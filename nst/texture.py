@@ -18,7 +18,7 @@ from nst.images import resize
 
 Textures = Callable[[int, int], Tensor]  # (which style, side) -> its texture (1, 3, side, side), about 0 on average
 
-AMOUNT = 0.2  # of the texture, where nobody asks for another
+AMOUNT = 0.15  # of the texture, of the methods that take any style, where nobody asks for another
 GRAIN = 4  # pixels from one dot of the noise to the next: from finer noise comes a grain, from coarser noise come clouds
 MARGIN = 32  # pixels of the noise beyond each edge, cut off again: the texture goes on where it begins
 STROKES = 17  # pixels, odd: what is larger than this in a texture is no stroke of it, and is taken out

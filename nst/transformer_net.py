@@ -148,7 +148,7 @@ class TransformerNet(nn.Module):
         brush: 1, 2 or 4 times the size of the strokes, see `brush.coarse_to_fine`; None is 1: larger ones fill a sky, and cost a
             face in it. 2 takes a third more time than 1.
         texture: 0 to 1, how much of what the network paints of noise is laid under flat places of the content, strength of the way;
-            see `nst.texture`. `nst.stylize` takes 0.2.
+            see `nst.texture`. A network may have learned a sky of its own.
         The picture is reflected outwards by 12 pixels, which are cut off again: what a network sees beyond a picture's edge is the
         same few pixels mirrored in each layer, and it paints them as a frame.
         The network stays as it is: threads may share it. The result is float32, whatever the dtype of picture and weights.

@@ -145,7 +145,7 @@ def stylize(content: Tensor, style: Tensor | Sequence[Tensor] | WCT, *, alpha: f
     brush:   1, 2 or 4 times the size of the strokes, see `brush.coarse_to_fine`; None: 2 in a picture whose shorter side has more
         than 384 px, whose flat places stay empty else, and 1 in a smaller one. 2 takes a third more time than 1.
     texture: 0 to 1, how much of the style's texture, painted from noise, is laid under flat places of the content, which stay
-        empty else; see `nst.texture`. `nst.stylize` takes 0.2.
+        empty else; see `nst.texture`. `nst.stylize` takes 0.15.
     preserve_color: see `controls.prepared` and `finished`.
     levels:  the layers relu5_1 … relu1_1 in the order in which they are matched; each level reads the last one's picture.
     transform: "wct" whitens and colours; "transport" keeps more of the photograph, see `covariance.transport`.

@@ -26,6 +26,7 @@ from nst.methods import (
     transparent_working_size,
     working_size,
 )
+from nst.texture import AMOUNT
 
 SHIPPED = assets.shipped_styles()
 
@@ -41,7 +42,7 @@ def by_hand(method: str, content: torch.Tensor, name: str) -> torch.Tensor:
         return gatys.stylize(content, style, config=nst.GatysConfig.default(style_weight=20.0, evaluations=2))
     if method == "fast":
         return transformer_net.stylize(content, name)
-    return (adain if method == "adain" else wct).stylize(content, style, alpha=0.5)
+    return (adain if method == "adain" else wct).stylize(content, style, alpha=0.5, texture=AMOUNT)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -87,7 +88,7 @@ def test_a_tensor_keeps_its_size_unless_another_is_asked_for(content: torch.Tens
 def test_a_style_pictures_file_is_read_at_the_size_that_is_asked_for(content: torch.Tensor, tmp_path: Path):
     nst.save_image(assets.picture(SHIPPED[0], 96), tmp_path / "style.png")
     made = nst.stylize(content, tmp_path / "style.png", "adain", size=40)
-    wanted = adain.stylize(working_size(content, "adain", 40), nst.load_image(tmp_path / "style.png", 40))
+    wanted = adain.stylize(working_size(content, "adain", 40), nst.load_image(tmp_path / "style.png", 40), texture=AMOUNT)
     assert torch.allclose(made, wanted, atol=1e-5)
 
 
@@ -123,7 +124,7 @@ def test_one_function_takes_networks_masks_and_weights(content: torch.Tensor, ca
     mask = torch.ones(1, 1, *content.shape[-2:])
     assert torch.allclose(nst.stylize(content, [net, net], masks=[mask, 0 * mask]), net.stylize(content), atol=1e-6)
     mixed = nst.stylize(content, [style, style], style_weights=[1, 2], alpha=0.5)
-    assert torch.allclose(mixed, adain.stylize(content, style, alpha=0.5), atol=1e-4)
+    assert torch.allclose(mixed, adain.stylize(content, style, alpha=0.5, texture=AMOUNT), atol=1e-4)
     steps = []
     nst.stylize(content, style, "gatys", evaluations=2, callback=lambda step, *_: steps.append(step))
     assert steps and steps[0] == 1
@@ -141,8 +142,9 @@ def test_a_painter_reads_its_styles_once(method: str, monkeypatch: pytest.Monkey
     monkeypatch.setattr(nst.VGG19, "forward", lambda self, x, layers: seen.append(x.shape[-1]) or forward(self, x, layers))
     paint, contents = painter([SHIPPED[0]], method, size=96), [torch.rand(1, 3, 40, 40) for _ in range(3)]
     made = [paint(content) for content in contents]
-    assert len([side for side in seen if side != 48]) == 1  # 40 pixels are padded to 48
-    one = {"adain": adain, "wct": wct}[method].stylize(contents[2], style_picture(SHIPPED[0], 96))
+    assert len([side for side in seen if side not in (48, 320)]) == 1  # 40 pixels are padded to 48; noise of 320 for the texture
+    assert seen.count(320) == {"adain": 1, "wct": 4}[method]  # once for all three, at each level
+    one = {"adain": adain, "wct": wct}[method].stylize(contents[2], style_picture(SHIPPED[0], 96), texture=AMOUNT)
     assert torch.equal(made[2], one)
 
 
@@ -150,7 +152,7 @@ def test_large_pictures_are_tiled(content: torch.Tensor):
     large, style = torch.nn.functional.interpolate(content, size=(96, 112)), assets.picture(SHIPPED[0], 64)
     tiled = painter([SHIPPED[0]], "wct", size=64, tile=64)
     assert tiled.paint.keywords["tile"] == 64 and "tile" not in painter([SHIPPED[0]], "wct").paint.keywords  # on its own accord
-    torch.testing.assert_close(tiled(large), wct.stylize(large, style), atol=1 / 255, rtol=0)
+    torch.testing.assert_close(tiled(large), wct.stylize(large, style, texture=AMOUNT), atol=1 / 255, rtol=0)
 
 
 @pytest.mark.parametrize("method", ["adain", "wct"])

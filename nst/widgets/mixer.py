@@ -76,7 +76,8 @@ class Mixer(Panel):
             column(self.pad): ("adain", "wct"), column(self.alpha): ("adain",), column(*self.levels.values()): ("wct",),
             column(self.style, self.strength): ("fast",),
         }  # fmt: skip
-        self.fill(column(stage, column(self.photo, self.method, *self.options, self.brush, self.texture, kind="controls"), kind="body"))
+        controls = column(self.photo, self.method, *self.options, self.brush, self.texture, kind="controls")
+        self.fill(column(stage, controls, kind="body"))
         self._listen()
         self._take_photo()
         self.worker.settle()

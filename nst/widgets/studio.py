@@ -110,9 +110,14 @@ class Studio(Panel):
         self.method.observe(lambda _: self._method_chosen(), "value")
         for control in self.live:
             control.observe(lambda _: self._recipe_changed(), "value")
+        self.method.observe(self._own_texture, "value")
         self.photo.on_change(self._show_start)
         self.style.on_change(self._method_chosen)
         self.size.observe(lambda _: self._show_start(), "value")
+
+    def _own_texture(self, change: dict) -> None:
+        """What `nst.stylize` takes: a network may have learned a sky of its own."""
+        self.texture.value = 0.0 if change["new"] == "fast" else AMOUNT
 
     def _method_chosen(self) -> None:
         method, style = self.method.value, self.style.name

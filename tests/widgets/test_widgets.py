@@ -30,6 +30,7 @@ import nst
 from nst import adain, assets, transformer_net, wct, widgets
 from nst.decoders import Decoder
 from nst.gatys import GatysConfig
+from nst.texture import AMOUNT
 from nst.widgets import mixer_model, parts
 from nst.widgets.curves import LIGHT, POINTS, bar, curves, drawn
 from nst.widgets.explorer_model import LAYERS, Layers, heat, in_groups, receptive_field, tiles
@@ -695,9 +696,9 @@ def test_studio_runs_every_method(monkeypatch: pytest.MonkeyPatch):
     for method in ("fast", "adain", "wct"):
         studio.method.value = method
         assert moved(studio, studio.view, studio.run) > 1, method
-    assert torch.equal(
-        studio.picture, WCTMix(studio.photo.picture(64), [studio.style.picture(64)]).paint({k: 1.0 for k in (4, 3, 2, 1)}, [1])
-    )
+        assert studio.texture.value == (0 if method == "fast" else AMOUNT)
+    wanted = WCTMix(studio.photo.picture(64), [studio.style.picture(64)]).paint({k: 1.0 for k in (4, 3, 2, 1)}, [1], texture=AMOUNT)
+    assert torch.equal(studio.picture, wanted)
     studio.style.upload.take("own.jpg", file_of(torch.rand(1, 3, 60, 60)))
     studio.method.value = "fast"
     studio.run()
