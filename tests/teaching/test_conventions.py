@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from teachers import real_vgg19
 
 import nst
-from nst import conventions
-from nst.conventions import Convention, translate
 from nst.gatys import GatysConfig, Objective
+from nst.teaching import conventions
+from nst.teaching.conventions import Convention, translate
 
 LAYERS = ("relu1_1", "relu3_1")
 RECIPE = GatysConfig.default(
