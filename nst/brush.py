@@ -37,6 +37,11 @@ def brush_for(brush: int | None, content: Tensor) -> int:
     return brush or (2 if min(content.shape[-2:]) > FINE else 1)
 
 
+def texture_for(texture: float, brush: int) -> float:
+    """How much of a texture the first pass sees: of what it paints, a finer pass sees a part only."""
+    return texture if brush == 1 else min(1.0, texture / (1 - PHOTOGRAPH))
+
+
 def coarse_to_fine(
     paint: Callable[[Tensor], Tensor], content: Tensor, brush: int, amount: float | Tensor,
     coloured: Callable[[Tensor, Tensor], Tensor], under: Callable[[Tensor], Tensor] | None = None,
@@ -77,6 +82,7 @@ def with_styles(paint: Callable[[Tensor, StyleMix], Tensor], content: Tensor, mi
     texture, textures: so much of what textures(k, side) gives of the k-th style lies under flat places, see `nst.texture`.
     """
     brush = brush_for(brush, content)
+    laid = alpha * texture_for(texture, brush)
     palettes = [mean_and_covariance(picture) for picture in mix.styles] if brush > 1 else []
 
     def coloured(content: Tensor, painting: Tensor) -> Tensor:
@@ -85,7 +91,7 @@ def with_styles(paint: Callable[[Tensor, StyleMix], Tensor], content: Tensor, mi
         return torch.lerp(content, made, alpha)
 
     def under(x: Tensor) -> Tensor:
-        return under_flat_places(x, mix.at(x), textures, texture * alpha)
+        return under_flat_places(x, mix.at(x), textures, laid)
 
     amount = alpha if mix.masks is None else alpha * sum(mix.masks)
-    return coarse_to_fine(lambda x: paint(x, mix.at(x)), content, brush, amount, coloured, under if texture * alpha else None)
+    return coarse_to_fine(lambda x: paint(x, mix.at(x)), content, brush, amount, coloured, under if laid else None)

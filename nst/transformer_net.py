@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nst.assets import shipped_styles, style_file
-from nst.brush import check_brush, coarse_to_fine
+from nst.brush import check_brush, coarse_to_fine, texture_for
 from nst.colour import check_preserve_color
 from nst.controls import StyleMix, check_masks, finished, moved
 from nst.covariance import transport
@@ -183,12 +183,14 @@ class TransformerNet(nn.Module):
                 self.textures_of = {key: painted(lambda x: once(x, strong), side, first.device)}
             return self.textures_of[key]
 
+        laid = strength * texture_for(texture, brush or 1)
+
         def under(x: Tensor) -> Tensor:
-            return under_flat_places(x, StyleMix([], [1.0]), texture_of, texture * strength)
+            return under_flat_places(x, StyleMix([], [1.0]), texture_of, laid)
 
         def paint(picture: Tensor) -> Tensor:
             x = picture.to(first.device, torch.float32).clamp(0, 1)
-            made = coarse_to_fine(once, x, brush or 1, strength, transport, under if texture * strength else None)
+            made = coarse_to_fine(once, x, brush or 1, strength, transport, under if laid else None)
             return made.to(content.device)
 
         def advice() -> str:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 import nst
 from nst import adain, texture, transformer_net, wct
+from nst.brush import with_styles
 from nst.controls import StyleMix
 
 SIZES = [(64, 96), (70, 131), (513, 40)]
@@ -155,6 +156,21 @@ def test_it_works_with_brushes_batches_masks_and_kept_colours(method: str, metho
 @pytest.mark.parametrize("method", ["adain", "wct"])
 def test_no_style_has_no_texture(method: str, methods: dict, sky: Tensor):
     assert torch.equal(methods[method](sky, alpha=0.0, texture=1.0), methods[method](sky, alpha=0.0))
+
+
+def test_a_larger_brush_lays_it_where_the_first_pass_sees_it():
+    """A painter that gives back what it sees: what was laid under the small picture, two fifths of it in the large one."""
+    photo = torch.full((1, 3, 64, 64), 0.5)
+
+    def texture_of(k: int, side: int) -> Tensor:
+        return torch.full((1, 3, side, side), 0.2)
+
+    for brush in (1, 2):
+        mix = StyleMix([photo], [1.0])
+        made = with_styles(lambda x, mix: x, photo, mix, brush, 1.0, 0.3, texture_of)
+        torch.testing.assert_close(made, photo + 0.3 * 0.2)
+    most = with_styles(lambda x, mix: x, photo, mix, 2, 1.0, 0.9, texture_of)
+    torch.testing.assert_close(most, photo + 0.4 * 0.2)
 
 
 @pytest.mark.parametrize("amount", [-0.1, 1.5, "1", None, True, float("nan")])
