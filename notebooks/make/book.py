@@ -158,7 +158,7 @@ def with_first_cell_folded(notebook: NotebookNode) -> None:
     """The cell that finds the library in a clone, and the words about it: who only reads needs neither."""
     place = next(n for n, cell in enumerate(notebook.cells) if cell.cell_type == "code" and "find_spec(" in cell.source)
     notebook.cells.insert(place + 1, new_markdown_cell("</details>"))
-    notebook.cells.insert(place - 1, new_markdown_cell("<details><summary>For who runs it: where the library is</summary>"))
+    notebook.cells.insert(place - 1, new_markdown_cell("<details><summary>For those who run it: where the library is</summary>"))
 
 
 def live_figures() -> dict[str, list[tuple[str, str]]]:
@@ -247,14 +247,18 @@ each page."""
 
 
 def house() -> list[tuple[str, str, str]]:
-    """(folder, module, what it is) in the order in which CONTRIBUTING.md draws them; ("", "", "") where it leaves a line empty."""
+    """(folder, module, what it is) in the order in which CONTRIBUTING.md draws them.
+
+    The module is "" of a folder itself, and of an empty line; of a folder in a folder it ends in "/".
+    """
     drawn = (TOP / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## The house")[1].split("```")[1]
     found, folder = [], ""
     for line in drawn.strip().splitlines()[1:]:
         spaces, name, end, what = re.fullmatch(r"(?:( +)(\w+)(\.py|/) +(.*))?", line).groups(default="")
         if len(spaces) == 2:
             folder = name if end == "/" else ""
-        found.append((folder, "" if end == "/" else name, what))
+        module = name + end.removesuffix(".py") if len(spaces) > 2 else "" if end == "/" else name
+        found.append((folder, module, what))
     return found
 
 
@@ -270,6 +274,9 @@ def library_pages(folder: Path) -> None:
         if not room and not order:
             lines += ["## The methods, and the ground that they share", ""]
         path = f"{room}.{module}" if room else module
+        if module.endswith("/"):
+            lines.append(f"* `{path}`: {what}")
+            continue
         order.append(path)
         lines.append(f"* [`{path}`]({path}.md): {what}")
         automodule = ["```{eval-rst}", f".. automodule:: nst.{path}", "   :members:", "   :ignore-module-all:", "```", ""]

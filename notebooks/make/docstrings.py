@@ -16,13 +16,13 @@ CODE = re.compile(r"(`[^`]+`)")
 def rst(lines: list[str]) -> list[str]:
     """A docstring's lines, dedented, as lines of reStructuredText."""
     made: list[str] = []
-    kind, ended = "", True  # of the last line: text, field, item or literal; whether a sentence or a paragraph ended with it
+    kind, ended = "text", False  # of the last line: text, field, item or literal; whether a sentence or a paragraph ended with it
     for line in map(str.rstrip, lines):
         if not line:
             made, kind, ended = [*made, ""], "literal" if kind == "literal" else "", True
             continue
         field = FIELD.match(line) if ended or kind == "field" else None
-        if line.startswith(" ") and kind in ("field", "item"):
+        if line.startswith(" ") and kind in ("field", "item") or kind == "field" and not ended and not field:
             new, text = kind, f"   {marked(line.strip())}"
         elif line.startswith(" "):
             new, text = "literal", f"   {line}"

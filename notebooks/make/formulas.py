@@ -11,7 +11,7 @@ from latex2mathml.converter import convert
 
 FONT = Path(__file__).with_name("math.woff")  # math_font.py makes it
 STYLE = """math { font-family: Formulas, math; font-size: 1.05em }
-.formula { display: flex; flex-wrap: wrap; justify-content: safe center; gap: .5em 2em; margin: 1em 0; padding: .2em 0;
+.formula { display: flex; flex-wrap: wrap; justify-content: safe center; align-items: baseline; gap: .5em 2em; margin: 1em 0; padding: .2em 0;
            overflow: auto hidden }
 """
 CODE = re.compile(r"(<pre.*?</pre>|<code.*?</code>)", flags=re.DOTALL)
@@ -23,10 +23,21 @@ def style(font: str = "") -> str:
     return f'@font-face {{ font-family: Formulas; src: url("{font}") }}\n{STYLE}'
 
 
+MENDED = {
+    "&#x000AF;": "&#x0203E;",  # a bar that fonts have
+    "<mo>&#x02016;</mo>": '<mo stretchy="false">&#x02016;</mo>',  # the bars of a norm, which would hang below its exponent
+    "<mi>&#x02032;</mi>": "<mo>&#x2032;</mo>",  # a prime is no identifier: browsers would slant it away
+}
+
+
 def mathml(tex: str, display: bool = False) -> str:
-    """A formula as a <math> element; `display`: one that stands in a line of its own."""
-    made = convert(tex, display="block" if display else "inline")
-    return made.replace("<mi>&#x02032;</mi>", "<mo>&#x2032;</mo>")  # a prime is no identifier: browsers would slant it away
+    """A formula as a <math> element; `display`: one that stands in a line of its own. ValueError: an unknown command."""
+    made = convert(re.sub(r"\\arg\b", r"\\operatorname{arg}\\,", tex), display="block" if display else "inline")
+    if unknown := re.search(r">(\\\w+)<", made):
+        raise ValueError(f"${tex}$: {unknown[1]} is no command that latex2mathml knows")
+    for old, new in MENDED.items():
+        made = made.replace(old, new)
+    return made
 
 
 def displayed(tex: str) -> str:

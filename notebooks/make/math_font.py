@@ -19,9 +19,9 @@ from fontTools.ttLib import TTFont
 
 SHA256 = "b5710a7b1c8a9af4f0c1f638a97c8625d9c6a69af765bfc14da14cb76fb01032"
 TARGET = Path(__file__).with_name("math.woff")
-# Latin and Greek letters, upright, italic and bold italic; script capitals; signs.
-RANGES = [(0x20, 0x7E), (0x370, 0x3FF), (0x1D400, 0x1D467), (0x1D49C, 0x1D4CF), (0x1D6E2, 0x1D71B)]
-SIGNS = "ℎℓℝ∑∏∫√∂∇∞∈∉⊂⊃∪∩∘∗⊙⊗⊕≤≥≠≈∼≡≪≫±×·÷−→←↔⇒∀∃∝⟨⟩‖|∥⌊⌋⌈⌉′″…⋯⋮⋱½¼¾^¯~‾⏞⏟\u0302\u0303\u0304\u0307"
+# Latin and Greek letters, upright, italic and bold italic; script and double-struck capitals; signs.
+RANGES = [(0x20, 0x7E), (0x370, 0x3FF), (0x1D400, 0x1D467), (0x1D49C, 0x1D4CF), (0x1D538, 0x1D551), (0x1D6E2, 0x1D71B)]
+SIGNS = "ℎℓℝ∑∏∫√∂∇∞∈∉⊂⊃∪∩∘∗⊙⊗⊕≤≥≠≈∼≡≪≫±×·÷−→←↔⇒↦⟵⟶⟹∀∃∝⟨⟩‖|∥⌊⌋⌈⌉′″…⋯⋮⋱½¼¾^¯~‾⏞⏟\u0302\u0303\u0304\u0307"
 
 
 def main(whole: Path) -> None:
