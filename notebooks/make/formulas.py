@@ -11,8 +11,8 @@ from latex2mathml.converter import convert
 
 FONT = Path(__file__).with_name("math.woff")  # math_font.py makes it
 STYLE = """math { font-family: Formulas, math; font-size: 1.05em }
-.formula { display: flex; flex-wrap: wrap; justify-content: safe center; align-items: baseline; gap: .5em 2em; margin: 1em 0; padding: .2em 0;
-           overflow: auto hidden }
+.formula { display: flex; flex-wrap: wrap; justify-content: safe center; align-items: baseline; gap: .5em 2em;
+           margin: 1em 0; padding: .2em 0; overflow: auto hidden }
 """
 CODE = re.compile(r"(<pre.*?</pre>|<code.*?</code>)", flags=re.DOTALL)
 
