@@ -1,8 +1,9 @@
-"""The `nst` command: paint pictures and films, train a style, say what there is.
+"""The `nst` command: paint pictures and films, train a style and hand it on, say what there is.
 
     nst stylize photo.jpg --style night_orchard -o painted.png
     nst stylize photos/ --style my_style.jpg --method adain -o painted/
     nst sheet photo.jpg
+    nst export night_orchard -o model.onnx
 
 Exit codes: 0 all is done; 1 something failed, and is named; 2 the command was not understood, or there is nothing to paint, in one
 line; 130 it was asked to leave (Ctrl-C, SIGTERM, a terminal that closes), and did: gatys with its best picture so far, train with a
@@ -49,6 +50,7 @@ from nst.support import interrupts
 from nst.support.formats import check_sides, has_more
 
 FAILURES = (OSError, ValueError, TypeError, RuntimeError, MemoryError, ArithmeticError)  # of one picture: the others go on
+SEVERAL = ("adain", "wct")  # methods that `nst export` knows: several files each
 STOPPED = 130  # the exit code after Ctrl-C, as shells have it
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
@@ -97,6 +99,10 @@ def _keep_freed_memory() -> None:
 
 def _complete_style(incomplete: str) -> list[str]:
     return [name for name in assets.names() if name.startswith(incomplete)]
+
+
+def _complete_network(incomplete: str) -> list[str]:
+    return [name for name in (*assets.shipped_styles(), *SEVERAL) if name.startswith(incomplete)]
 
 
 OnePass = Literal["fast", "adain", "wct"]
@@ -452,6 +458,50 @@ def video(
         print("flicker, in 8-bit steps from frame to frame where the film stays the same: "
               f"{facts['flicker_without']:.2f} without smoothing, {facts['flicker_with']:.2f} with; "
               f"the film itself {facts['flicker_film']:.2f}")  # fmt: skip
+    return 0
+
+
+@app.command("export")
+def export_networks(
+    style: Annotated[str, typer.Argument(autocompletion=_complete_network, help="A shipped style's name, a trained network's file, "
+                                         "adain or wct.")],
+    out: Annotated[Path, typer.Option("--output", "-o", help="A file, .onnx; adain and wct are several files and want a folder.")],
+    half: Annotated[bool, typer.Option("--half", help="Store weights in float16: half the size. They are computed in "
+                                       "float32.")] = False,
+    normalized: Normalized = False,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> int:  # fmt: skip
+    """Write networks as ONNX, for other programs and pictures of any size."""
+    several = style in SEVERAL
+    if several and (out.suffix or out.is_file()):
+        raise Misuse(f"{out}: {style} is several files, expected a folder")
+    if not several and (out.suffix.lower() != ".onnx" or out.is_dir()):
+        raise Misuse(f"{out}: expected a file that ends in .onnx")
+    check_apart(Job(style, out))
+    if not several and out.exists() and not overwrite:
+        Report(as_json).kept(Job(style, out))
+        return 0
+    check_place(out / style if several else out)
+    try:
+        from nst.command import export
+    except ModuleNotFoundError as error:  # of an extra
+        raise Misuse(str(error)) from error
+    with _wrong_use():
+        models = export.models(style, half, normalized)
+    for name, model in models.items():
+        path = out / f"{name}.onnx" if several else out
+        if path.exists() and not overwrite:
+            Report(as_json).kept(Job(style, path))
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        facts = export.write(model, path)
+        if as_json:
+            print(as_line(style=style, output=str(path), status="exported", **facts))
+        else:
+            inside = "no weights" if facts["weights"] == "none" else f"{facts['weights']} weights"
+            print(shown(f"{path}  {facts['bytes'] / 1e3:,.0f} kB, opset {facts['opset']}, {inside}: "
+                        f"{', '.join(facts['inputs'])} -> {', '.join(facts['outputs'])}"))  # fmt: skip
     return 0
 
 

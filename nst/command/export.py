@@ -9,27 +9,47 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
 from nst import __version__
 from nst.adain import EPSILON, LAYER
+from nst.assets import shipped_styles
 from nst.command import graphs
 from nst.command.graphs import Graph, Value
 from nst.decoders import LAYERS, Decoder, default_networks
+from nst.support.arguments import unknown
 from nst.support.files import written_whole
-from nst.transformer_net import BORDER, WEAK, ConvBlock, ResidualBlock, TransformerNet
+from nst.transformer_net import BORDER, WEAK, ConvBlock, ResidualBlock, TransformerNet, load_style
 from nst.vgg import CONVOLUTIONS, VGG19, LowRankConv2d
 from nst.wct import DEFAULT
 
 if TYPE_CHECKING:  # it comes with the extra "export"
     import onnx
 
-METHODS = ("adain", "wct")
 PICTURE = (1, 3, "height", "width")
 ROUNDED = (1, 3, "rounded height", "rounded width")  # up, to multiples of 16
 MAP = ("rows", "columns")
+
+
+def models(style: str, half: bool = False, normalized: bool = False) -> dict[str, onnx.ModelProto]:
+    """What `nst export` writes, by name: one model of a trained style; of "adain" and "wct" their parts.
+
+    style: a shipped style's name or a trained network's file. half: see `style_model`. normalized: see `load_style`.
+    ValueError: an unknown name, naming those that there are; else the errors of `load_style` and `style_model`.
+    """
+    methods = {"adain": adain_models, "wct": wct_models}
+    if style in methods:
+        if normalized:
+            raise ValueError(f"normalized=True: {style} reads and writes pictures in [0, 1]")
+        return methods[style](half)
+    shipped = shipped_styles()
+    if style not in shipped and not Path(style).suffix and not Path(style).exists():
+        raise unknown("style", style, (*shipped, *methods), also="a trained network's file, or ")
+    name = style if style in shipped else Path(style).stem
+    return {name: style_model(load_style(style, normalized=normalized), name, half)}
 
 
 # --- a trained style --------------------------------------------------------------------------------------------------------------
@@ -145,8 +165,9 @@ def _adain_statistics() -> onnx.ModelProto:
 
 def _adain_decoder(decoder: Decoder, half: bool) -> onnx.ModelProto:
     g, channels = Graph(half), decoder.channels
-    features, alpha = g.input("features", 1, channels, *MAP), g.input("alpha", 1)
-    style_mean, style_std = g.input("mean", 1, channels, 1, 1), g.input("std", 1, channels, 1, 1)
+    features = g.input("features", 1, channels, *MAP)
+    style_mean, style_std = (g.input(name, 1, channels, 1, 1) for name in ("mean", "std"))
+    alpha = g.input("alpha", 1)
     mean, std = _mean_and_std(features)
     matched = (features - mean) * style_std / std + style_mean
     g.output(_decoded(features + (matched - features) * alpha, decoder), "raw", *ROUNDED)

@@ -29,7 +29,9 @@ TYPES = {TensorProto.FLOAT: np.float32, TensorProto.DOUBLE: np.float64, TensorPr
 BORDERS = {"reflect": "reflect", "replicate": "edge", "zeros": "constant"}  # torch's names of them, and ONNX'
 LEAST = 1e-12  # of an eigenvalue, as `covariance.power_of` has it
 TINY = 1e-300  # in place of 0, where something is divided by it
-SMALLEST = 1e-12  # of the largest: what is less is next to nothing in the root, too
+NOISE = 1e-7  # of the largest: what float32 leaves of nothing, above or below it
+FAINT = 1e-10  # of the largest: what is less is next to nothing in the root, too
+NEAR = 1e-8  # of the largest: so near a limit an eigenvalue is neither above nor below it
 ROOM = 1.05  # times the largest eigenvalue as it is estimated is never less than the largest
 
 
@@ -283,16 +285,31 @@ def transport(covariance: Value, style_covariances: Value) -> Value:
 
     C^(-1/2) (C^(1/2) S C^(1/2))^(1/2) C^(-1/2) with matrix products only. As in `covariance.power_of`, an eigenvalue under CUT
     times the largest counts as zero and stays zero: (1 + sign(C - CUT)) / 2 projects on the others, and only there C is inverted.
+    A style's eigenvalues are rounding errors under NOISE, and a negative one has no root: they count as zero, too.
     """
     c = covariance
     one = identity(c)
-    largest = _largest_eigenvalue(c, one).least(LEAST)
-    kept = (_sign((c - one * (largest * CUT).least(LEAST)) / (largest * ROOM), one) + one) * 0.5
+    largest, kept = _above(CUT, c, one)
     whole = kept @ c @ kept + (one - kept) * largest  # it has an inverse: on the rest there is `largest`, until `kept` ends it
     root, inverse = (part @ kept for part in _roots(whole, largest * ROOM, CUT / ROOM, one))
-    between = root @ style_covariances @ root
-    middle, _ = _roots(between, _length(between), SMALLEST, one)
+    _, real = _above(NOISE, style_covariances, one)
+    between = root @ (real @ style_covariances @ real) @ root
+    middle, _ = _roots(between, _length(between), FAINT, one)
     return inverse @ middle @ inverse
+
+
+def _above(share: float, covariances: Value, one: Value) -> tuple[Value, Value]:
+    """The largest eigenvalues (…, 1, 1), and the projections (…, C, C) on what has more than this share of them."""
+    power = covariances / _length(covariances)
+    for _ in range(8):
+        power = power @ power
+        power = power / _length(power)
+    # a mean of all eigenvalues, each with its 256th power for a weight: the largest, or up to 3 % less where many are alike
+    largest = ((covariances * power).sum(-2, -1) / (one * power).sum(-2, -1).least(TINY)).least(LEAST)
+    x = (covariances - one * (largest * share).least(LEAST)) / (largest * ROOM)
+    for a, b in _steps(NEAR):  # its sign: each eigenvalue of [-1, 1] becomes -1 or 1, those within NEAR of 0 what is in between
+        x = x @ (one * a + x @ x * b)
+    return largest, (x + one) * 0.5
 
 
 def identity(matrix: Value) -> Value:
@@ -304,15 +321,6 @@ def identity(matrix: Value) -> Value:
 def _length(matrices: Value) -> Value:
     """Frobenius' norm: (…, C, C) -> (…, 1, 1). Never 0."""
     return (matrices * matrices).sum(-2, -1).root().least(TINY)
-
-
-def _largest_eigenvalue(c: Value, one: Value) -> Value:
-    """Of a covariance (1, C, C), as (1, 1, 1): the mean of all, each with its 256th power for a weight. At most 3 % too little."""
-    power = c / _length(c)
-    for _ in range(8):
-        power = power @ power
-        power = power / _length(power)
-    return (c * power).sum(-2, -1) / (one * power).sum(-2, -1).least(TINY)
 
 
 def _steps(least: float) -> Iterator[tuple[float, float]]:
@@ -328,15 +336,8 @@ def _steps(least: float) -> Iterator[tuple[float, float]]:
     yield 1.5, -0.5
 
 
-def _sign(x: Value, one: Value) -> Value:
-    """The sign of a symmetric matrix: each eigenvalue of [-1, 1] becomes -1 or 1. Those within 1e-8 of 0 stay in between."""
-    for a, b in _steps(1e-8):
-        x = x @ (one * a + x @ x * b)
-    return x
-
-
 def _roots(matrices: Value, largest: Value, share: float, one: Value) -> tuple[Value, Value]:
-    """M^(1/2) and M^(-1/2) of positive matrices with eigenvalues from share * largest to largest; smaller ones' are too small."""
+    """M^(1/2) and M^(-1/2) of matrices with eigenvalues from share * largest to largest; of smaller ones both are too small."""
     root, inverse = matrices / largest, one
     for a, b in _steps(share**0.5):
         step = one * a + inverse @ root * b
