@@ -141,10 +141,10 @@ class Graph:
 
     def weight(self, name: str, tensor: Tensor) -> Value:
         """A network's weight under its name there, as float32. ValueError: too large for float16."""
-        values = tensor.detach().cpu().numpy().astype(np.float16 if self.half else np.float32)
-        if not np.isfinite(values).all():
+        values = tensor.detach().cpu().to(torch.float16 if self.half else torch.float32)
+        if not torch.isfinite(values).all():
             raise ValueError(f"{name}: holds numbers beyond 65504, where float16 ends; export it without half")
-        self.weights[name] = numpy_helper.from_array(values, name)
+        self.weights[name] = numpy_helper.from_array(values.numpy(), name)
         return Value(self, name, TensorProto.FLOAT16).to(TensorProto.FLOAT) if self.half else Value(self, name)
 
     def constant(self, number: object, kind: int = TensorProto.FLOAT) -> Value:
