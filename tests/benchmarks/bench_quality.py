@@ -30,7 +30,7 @@ import torch
 from torch import Tensor
 
 import nst
-from nst import adain, gatys, wct
+from nst import wct
 from nst.transformer_net import shipped_styles
 
 PUBLIC = ("starry_night", "great_wave", "composition_vii")  # with Tübingen's Neckarfront
@@ -67,12 +67,11 @@ def peer() -> Painter | None:
 
 
 def methods() -> dict[str, Painter]:
-    """Every method that takes any style, with its defaults; networks loaded once."""
-    lite = nst.VGG19.load("lite")
+    """Every method that takes any style, as `nst.stylize` and the command paint, and WCT as its paper has its levels."""
     found = {
-        "gatys": partial(gatys.stylize, encoder=lite),
-        "adain": adain.stylize,
-        "wct": wct.stylize,
+        "gatys": partial(nst.stylize, method="gatys"),
+        "adain": partial(nst.stylize, method="adain"),
+        "wct": partial(nst.stylize, method="wct"),
         "wct five levels": partial(wct.stylize, levels=(5, 4, 3, 2, 1)),
     }
     return found | ({"peer": other} if (other := peer()) else {})
