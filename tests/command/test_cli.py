@@ -29,7 +29,8 @@ from nst.command.jobs import Job, Misuse, jobs
 from nst.support import formats
 
 SHIPPED = assets.shipped_styles()[0]
-NOT_NEEDED = ("torchvision", "skimage", "scipy", "accelerate", "matplotlib", "IPython", "pooch", "av", "ipywidgets", "requests")
+NOT_NEEDED = ("torchvision", "skimage", "scipy", "accelerate", "matplotlib", "IPython", "pooch", "av", "ipywidgets", "requests",
+              "onnx")  # fmt: skip
 
 
 def run(*arguments: object) -> int:
