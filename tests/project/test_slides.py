@@ -153,7 +153,7 @@ def test_deck_of_each_lesson_needs_no_network(path: Path, decks: Path):
     text = (decks / f"{path.stem}.html").read_text(encoding="utf-8")
     outside = Outside()
     outside.feed(text)
-    assert outside.fetched == [] and not re.search(r"@import|url\(", text)
+    assert outside.fetched == [] and not re.search(r"@import|url\((?!.data:)", text)
     assert text.count("<section>") >= 10
     plain = re.sub(r"<(pre|code|style|script).*?</\1>|data:image[^\"]*", "", text, flags=re.DOTALL)
     assert "$" not in plain, "a formula was left as it is"
