@@ -147,9 +147,9 @@ def _encoder(name: str, encoder: VGG19, layer: str, half: bool) -> onnx.ModelPro
 
 
 def _mean_and_std(features: Value) -> tuple[Value, Value]:
-    mean = features.mean(2, 3)
+    mean = graphs.mean(features)
     difference = features - mean
-    return mean, ((difference * difference).mean(2, 3) + EPSILON).root()
+    return mean, (graphs.mean(difference * difference) + EPSILON).root()
 
 
 def _adain_statistics() -> onnx.ModelProto:
@@ -157,9 +157,9 @@ def _adain_statistics() -> onnx.ModelProto:
     features, picture = g.input("features", 1, "channels", *MAP), graphs.clipped(g.input("picture", *PICTURE))
     for name, value in zip(("mean", "std"), _mean_and_std(features)):
         g.output(value, name, 1, "channels", 1, 1)
-    mean, difference = graphs.centred(picture)
+    mean, covariance = graphs.moments(picture)
     g.output(mean, "colour_mean", 1, 3, 1)
-    g.output(graphs.covariance(difference), "colour_covariance", 1, 3, 3)
+    g.output(covariance, "colour_covariance", 1, 3, 3)
     return g.model("adain_statistics", _facts("adain_statistics"))
 
 
@@ -177,8 +177,7 @@ def _adain_decoder(decoder: Decoder, half: bool) -> onnx.ModelProto:
 def _adain_palette() -> onnx.ModelProto:
     g = Graph()
     raw, style_mean, style_covariance = g.input("raw", *ROUNDED), *_styles(g, 3, "colour_")
-    mean, difference = graphs.centred(raw)
-    matrix, shift = _map(mean, graphs.covariance(difference), style_mean, style_covariance, *_amounts(g))
+    matrix, shift = _map(*graphs.moments(raw), style_mean, style_covariance, *_amounts(g))
     g.output(graphs.clipped(_mapped(raw, matrix, shift)), "painting", *ROUNDED)
     return g.model("adain_palette", _facts("adain_palette"))
 
@@ -220,9 +219,9 @@ def wct_models(half: bool = False, levels: Sequence[int] = DEFAULT) -> dict[str,
 
 def _wct_statistics() -> onnx.ModelProto:
     g = Graph()
-    mean, difference = graphs.centred(g.input("features", 1, "channels", *MAP))
+    mean, covariance = graphs.moments(g.input("features", 1, "channels", *MAP))
     g.output(mean, "mean", 1, "channels", 1)
-    g.output(graphs.covariance(difference), "covariance", 1, "channels", "channels")
+    g.output(covariance, "covariance", 1, "channels", "channels")
     return g.model("wct_statistics", _facts("wct_statistics"))
 
 

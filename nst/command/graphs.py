@@ -268,16 +268,18 @@ def grown(picture: Value, multiple: int = 16, smallest: int = 32) -> Value:
 # --- statistics, and the map from one to another ----------------------------------------------------------------------------------
 
 
-def centred(features: Value) -> tuple[Value, Value]:
-    """(1, C, h, w) -> the mean (1, C, 1), and how far each position is from it (1, C, h w)."""
-    x = features.reshape(0, 0, -1)
-    mean = x.mean(2)
-    return mean, x - mean
+def mean(x: Value) -> Value:
+    """Of each map of (1, C, h, w), as (1, C, 1, 1): row by row first, so that few numbers are added at a time."""
+    return x.mean(3).mean(2)
 
 
-def covariance(centred: Value) -> Value:
-    """Of (1, C, N): the unbiased one, (1, C, C)."""
-    return centred @ centred.transposed() / (centred.length(2) - 1).least(1).single()
+def moments(features: Value) -> tuple[Value, Value]:
+    """(1, C, h, w) -> the mean (1, C, 1) and the unbiased covariance (1, C, C): row by row, and those summed in float64."""
+    g, middle = features.graph, mean(features)
+    rows = g.add("Transpose", features - middle, perm=[0, 2, 1, 3])  # (1, h, C, w)
+    products = (rows @ g.add("Transpose", rows, perm=[0, 1, 3, 2])).double().sum(1)  # (1, 1, C, C)
+    count = (features.length(2) * features.length(3) - 1).least(1).double()
+    return middle.reshape(0, 0, 1), g.add("Squeeze", products / count, g.whole(1)).single()
 
 
 def transport(covariance: Value, style_covariances: Value) -> Value:
