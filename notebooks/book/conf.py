@@ -23,7 +23,6 @@ html_title = project
 language = "en"
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.linkcode", "sphinx_copybutton", "docstrings"]
-exclude_patterns = ["README.md"]
 
 # Lessons as they are stored: nothing is executed, and nothing comes from another place.
 nb_execution_mode = "off"

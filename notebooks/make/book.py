@@ -17,7 +17,6 @@ import argparse
 import ast
 import base64
 import html
-import importlib.util
 import io
 import os
 import posixpath
@@ -343,22 +342,25 @@ def pages(folder: Path, address: str, painting: bool) -> None:
     write(folder / "licences.md", "# Licences, and how to cite\n\n" + "\n".join(texts))
 
 
-def add_painting(site: Path) -> None:
-    """notebooks/book/paint, and what notebooks/make/paint.py makes beside it, if there is such a program."""
-    shutil.copytree(BOOK / "paint", site / "paint")
-    program = NOTEBOOKS / "make" / "paint.py"
-    if program.exists():
-        spec = importlib.util.spec_from_file_location("paint", program)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        module.build(site / "paint")
+def painting_page(folder: Path) -> bool:
+    """The painting page in `folder`: notebooks/book/paint and what paint.py makes beside it. False, and says why, without npm."""
+    import paint  # it computes pictures: torch is imported only where they are wanted
+
+    shutil.copytree(BOOK / "paint", folder)
+    try:
+        paint.build(folder)
+    except paint.NoRuntime as error:
+        print(f"the book has no painting page: {error}", file=sys.stderr)
+        shutil.rmtree(folder)
+        return False
+    return True
 
 
 def build(target: Path, address: str = "", paint: bool = True, jobs: int = 1) -> None:
     """Write the site into `target`, in place of what is there. SystemExit: Sphinx has something to object to."""
-    painting = paint and (BOOK / "paint" / "index.html").exists()
     parts = target.with_name(target.name + ".parts")
     shutil.rmtree(parts, ignore_errors=True)
+    painting = paint and painting_page(parts / "extra" / "paint")
     pages(parts / "pages", address, painting)
     facts = [f"html_context.address={address}", f"html_context.painting={'yes' if painting else ''}",
              f"html_extra_path={parts / 'extra'}"]  # fmt: skip
@@ -366,8 +368,6 @@ def build(target: Path, address: str = "", paint: bool = True, jobs: int = 1) ->
     command = ["-q", "-W", "--keep-going", "-j", str(jobs), "-b", "html", "-c", str(BOOK), "-d", str(parts / "doctrees"), *options]
     if code := build_main([*command, str(parts / "pages"), str(parts / "site")]):
         raise SystemExit(code)
-    if painting:
-        add_painting(parts / "site")
     shutil.rmtree(target, ignore_errors=True)
     (parts / "site").replace(target)
 

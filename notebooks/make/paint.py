@@ -17,11 +17,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "book"))
 
 from models import models  # noqa: E402
 from pictures import pictures  # noqa: E402
-from runtime import runtime  # noqa: E402
+from runtime import NoRuntime, runtime  # noqa: E402
+
+__all__ = ["NoRuntime", "build"]
 
 
 def build(folder: Path) -> None:
-    """Write ort/, models/ and pictures/ into the page's folder. runtime.NoRuntime: npm is missing, or fails."""
+    """Write ort/, models/ and pictures/ into the page's folder. NoRuntime: npm is missing, or fails."""
     runtime(folder / "ort")
     models(folder / "models")
     pictures(folder / "pictures")

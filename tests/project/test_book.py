@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import threading
+import warnings
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -21,6 +22,7 @@ import book
 import docstrings
 import formulas
 import nbformat
+import paint
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
@@ -42,7 +44,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if BUILT:
         return Path(BUILT).resolve()
     folder = tmp_path_factory.mktemp("book") / "site"
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the theme calls what Sphinx will rename
         patch.setattr(book, "house", some_modules)
         book.build(folder, ADDRESS, paint=False)
     return folder
@@ -196,6 +199,15 @@ def test_without_an_address_nothing_speaks_of_it(monkeypatch: pytest.MonkeyPatch
     book.pages(tmp_path / "pages", "", painting=False)
     text = "".join(path.read_text(encoding="utf-8") for path in tmp_path.rglob("*") if path.suffix in (".md", ".ipynb"))
     assert "blob/HEAD" not in text and "colab" not in text and "paint/index.html" not in text
+
+
+def test_without_npm_the_book_has_no_painting_page_and_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys):
+    def fails(folder: Path) -> None:
+        raise paint.NoRuntime("npm is not installed")
+
+    monkeypatch.setattr(paint, "build", fails)
+    assert not book.painting_page(tmp_path / "paint") and not (tmp_path / "paint").exists()
+    assert capsys.readouterr().err == "the book has no painting page: npm is not installed\n"
 
 
 def test_a_live_figure_stands_below_its_cell():
