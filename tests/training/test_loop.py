@@ -119,6 +119,7 @@ def test_half_precision_and_back():
 
 
 def to_features(net: nn.Module, encoder: nn.Module, batch: Batch, step: int) -> dict[str, torch.Tensor]:
+    assert not encoder.training and not any(weight.requires_grad for weight in encoder.parameters())
     return {"features": encoder(net(batch.content), ["relu1_2"])["relu1_2"].square().mean()}
 
 
@@ -251,8 +252,16 @@ def test_a_run_goes_on_from_its_checkpoint(tmp_path: Path):
     resumed, model = run(small(), folder=tmp_path)
     assert resumed == whole and all(torch.equal(a, b) for a, b in zip(model.parameters(), finished.parameters(), strict=True))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["step_000006", "step_000008"]  # `keep` is two
-    again, _ = run(small(), folder=tmp_path)  # nothing is left to do
-    assert again == whole
+
+    class Finished:  # nothing is left to do
+        identity = "Noise"
+
+        def __call__(self, step: int, positions: range) -> Batch:
+            asked.append(step)
+            return Noise()(step, positions)
+
+    asked: list[int] = []
+    assert train(net(), nn.Identity(), to_grey, Finished(), small(), tmp_path) == whole and asked == []
 
 
 def test_a_run_that_is_asked_to_leave_saves_its_step_first(tmp_path: Path):
@@ -268,6 +277,55 @@ def test_a_run_that_is_asked_to_leave_saves_its_step_first(tmp_path: Path):
         signal.signal(signal.SIGINT, before)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["step_000003", "step_000005"]
     assert run(small(), folder=tmp_path)[0] == run(small())[0]
+
+
+def test_without_a_folder_nothing_has_to_be_saved_and_it_leaves_at_once():
+    seen = []
+
+    def ask(step, parts, model):
+        seen.append(step)
+        if step == 4:
+            signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run(small(), callback=ask)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert seen == [1, 2, 3, 4]
+
+
+class Bar:
+    """What tqdm has of it."""
+
+    def __init__(self, total: int, name: str):
+        self.total, self.name, self.n, self.shown, self.closed = total, name, 0, [], False
+
+    def update(self, more: int) -> None:
+        self.n += more
+
+    def set_postfix(self, values: dict, refresh: bool) -> None:
+        assert refresh is False  # `update` has drawn, as often as is wanted
+        self.shown.append((self.n, values))
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_bar_shows_how_far_it_is_and_the_losses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    bars: list[Bar] = []
+    monkeypatch.setattr(loop, "progress", lambda total, name: bars.append(Bar(total, name)) or bars[-1])
+
+    def stop(step, parts, model):
+        if step == 5:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        run(small(), folder=tmp_path, callback=stop)
+    trace, _ = run(small(), folder=tmp_path)  # from the third step
+    assert [(bar.total, bar.name, bar.n, bar.closed) for bar in bars] == [(8, "training", 5, True), (8, "training", 8, True)]
+    assert bars[1].shown == [(n, {k: f"{v:.3g}" for k, v in trace[n - 1].items()}) for n in range(4, 9)]
 
 
 def restless(net: nn.Module, encoder: nn.Module, batch: Batch, step: int) -> dict[str, torch.Tensor]:
@@ -421,6 +479,14 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path):
     with pytest.raises(FloatingPointError, match=r"step 5: .*\(grey nan\); its pictures: noise 4 0, noise 4 1; .*step_000003"):
         train(net(), nn.Identity(), breaks, Noise(), small(), tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["step_000003"]
+
+
+def test_without_a_folder_there_is_no_good_checkpoint():
+    def breaks(net, encoder, batch, step):
+        return {"grey": net(batch.content).mean() * float("nan")}
+
+    with pytest.raises(FloatingPointError, match="^step 1: .*; the last good checkpoint: none$"):
+        train(net(), nn.Identity(), breaks, Noise(), small())
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
@@ -675,6 +741,19 @@ def test_bfloat16_where_it_is_well_faster_only(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(loop, "is_bf16_available", lambda: True)
     monkeypatch.setattr(loop.time, "perf_counter", lambda: clock[0])
     assert loop._precision("auto") == chosen and set(dtypes) == {torch.float32, torch.bfloat16}
+
+
+def test_a_device_that_cannot_compute_in_bfloat16_keeps_float32(monkeypatch: pytest.MonkeyPatch):
+    plain = nn.Conv2d.forward
+
+    def forward(self, x):
+        if x.dtype == torch.bfloat16:
+            raise RuntimeError("not implemented for 'BFloat16'")
+        return plain(self, x)
+
+    monkeypatch.setattr(nn.Conv2d, "forward", forward)
+    monkeypatch.setattr(loop, "is_bf16_available", lambda: True)
+    assert loop._precision("auto") == "no"
 
 
 def test_a_checkpoint_with_more_in_its_identity_is_another_run(tmp_path: Path):
