@@ -31,7 +31,7 @@ export async function start(backend, told) {
 /** run({ input: { dims, data } or a number }) -> { output: { dims, data } }, of one model's bytes. */
 async function session(ort, backend, model) {
   const made = await ort.InferenceSession.create(new Uint8Array(model), {
-    executionProviders: [backend], graphOptimizationLevel: "all", enableCpuMemArena: false, enableMemPattern: false,
+    executionProviders: [backend], graphOptimizationLevel: "all", enableCpuMemArena: false, enableMemPattern: false, logSeverityLevel: 3,
   });
   return async (inputs) => {
     const tensors = {};
