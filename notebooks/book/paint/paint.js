@@ -18,6 +18,7 @@ const form = $("controls"), view = new Comparison(25), painter = new Painter();
 const photographs = new Map(), styles = new Map(); // value -> { key, blob or address, title, … }
 let began = false; // a reader wants models, whatever they weigh
 let shown = null; // name of the picture that is on the stage
+const pace = {}; // method -> milliseconds for each pixel, last time
 
 // --- what is chosen ---
 
@@ -84,10 +85,12 @@ async function paint() {
     shown = photo.key;
   }
   busy(true);
-  say("Painting …");
+  const waiting = patience(asked, photo);
+  say(waiting);
   try {
-    const result = await painter.ask("page", asked, loading);
+    const result = await painter.ask("page", asked, (progress) => loading(progress, waiting));
     if (!result) return; // a later wish is on its way
+    pace[asked.method] = result.milliseconds / (result.height * result.width);
     view.painting(result);
     say(painterOf(result) + (result.remark ? ` ${result.remark}` : ""));
     $("download").disabled = false;
@@ -98,10 +101,16 @@ async function paint() {
   busy(false);
 }
 
-function loading(progress) {
+/** What is said while it paints: where that takes long, how long, if a painting by the same method has been seen before. */
+function patience({ method, size }, { height, width }) {
+  const pixels = (size * size * Math.max(height, width)) / Math.min(height, width), seconds = ((pace[method] ?? 0) * pixels) / 1000;
+  return seconds > 3 ? `Painting … about ${Math.round(seconds)} s.` : "Painting …";
+}
+
+function loading(progress, waiting) {
   $("progress").value = progress.loaded / progress.bytes;
   $("progress").hidden = progress.loaded >= progress.bytes;
-  say($("progress").hidden ? "Painting …" : loadingOf(progress));
+  say($("progress").hidden ? waiting : loadingOf(progress));
 }
 
 function busy(yes) {

@@ -3,7 +3,7 @@
 import { coarseToFine } from "./brush.js";
 import { mixture, partly, statistics, transport, turned } from "./covariance.js";
 import * as features from "./features.js";
-import { cut, padded } from "./picture.js";
+import { clip, cut, padded } from "./picture.js";
 
 const LEVEL = 4;
 const EPSILON = 1e-5; // added to the variance, inside the root
@@ -22,7 +22,7 @@ export async function paint(models, content, { styles, weights, alpha, brush }) 
     return inPalette(await decode(models, matched(maps, moments(maps), wanted, alpha)));
   };
   const coloured = (photograph) => cut(inPalette(padded(photograph)), 0, 0, photograph.height, photograph.width);
-  return cut(await coarseToFine(once, content, brush, alpha, coloured), 0, 0, content.height, content.width);
+  return clip(cut(await coarseToFine(once, content, brush, alpha, coloured), 0, 0, content.height, content.width));
 }
 
 const known = new WeakMap(); // style picture -> what was read of it

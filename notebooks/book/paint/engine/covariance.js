@@ -22,6 +22,17 @@ export function statistics(maps) {
   return { mean, covariance };
 }
 
+/** The statistics of two parts, { mean, covariance, places } each, as of one. */
+export function together(a, b) {
+  if (!a) return b;
+  const places = a.places + b.places, side = a.mean.length, apart = b.mean.map((x, i) => x - a.mean[i]);
+  const covariance = a.covariance.map((x, i) => {
+    const between = (apart[Math.floor(i / side)] * apart[i % side] * a.places * b.places) / places;
+    return ((a.places - 1) * x + (b.places - 1) * b.covariance[i] + between) / (places - 1);
+  });
+  return { mean: a.mean.map((x, i) => x + (apart[i] * b.places) / places), covariance, places };
+}
+
 /** The transform to the style's mean and covariance that moves features least, x -> matrix x + shift: nst.covariance.transport. */
 export function transport(own, style) {
   const side = own.mean.length;

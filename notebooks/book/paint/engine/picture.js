@@ -61,13 +61,13 @@ export function cut(maps, top, left, height, width) {
   return part;
 }
 
-/** Write `part`, without what it has above `down` and left of `right`, to (top, left) of larger maps: height x width of it. */
-export function paste(maps, top, left, height, width, part, down = 0, right = 0) {
+/** Write `part` to (top, left) of larger maps. */
+export function paste(maps, top, left, part) {
   const channels = maps.data.length / (maps.height * maps.width);
   for (let c = 0; c < channels; c++)
-    for (let y = 0; y < height; y++) {
-      const start = (c * part.height + down + y) * part.width + right;
-      maps.data.set(part.data.subarray(start, start + width), (c * maps.height + top + y) * maps.width + left);
+    for (let y = 0; y < part.height; y++) {
+      const start = (c * part.height + y) * part.width;
+      maps.data.set(part.data.subarray(start, start + part.width), (c * maps.height + top + y) * maps.width + left);
     }
 }
 

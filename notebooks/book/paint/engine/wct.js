@@ -1,9 +1,10 @@
 // WCT: level by level from relu4_1 to relu1_1, features with the style's mean and covariance, decoded. nst.wct with its defaults.
 
 import { coarseToFine } from "./brush.js";
-import { mixture, partly, statistics, transport, turned } from "./covariance.js";
-import { decode, encode } from "./features.js";
+import { mixture, partly, statistics, together, transport, turned } from "./covariance.js";
+import { LEVELS, decode, encode } from "./features.js";
 import { clip, cut, padded } from "./picture.js";
+import { inSquares, innerOf, outerOf, squares } from "./tiles.js";
 
 const ORDER = [4, 3, 2, 1];
 
@@ -14,9 +15,9 @@ export async function paint(models, content, { styles, weights, alpha, brush }) 
   const once = async (picture) => {
     let painting = padded(picture);
     for (const level of ORDER) {
-      const maps = await encode(await models.get(`wct_encoder_${level}`), level, painting), own = await momentsOf(models, maps);
+      const own = await readLevel(models, level, painting);
       const map = partly(mixture(read.map((style) => transport(own, style[level])), weights), alpha);
-      painting = clip(await decode(await models.get(`wct_decoder_${level}`), level, maps, "painting", tensors(map)));
+      painting = clip(await repainted(models, level, painting, tensors(map)));
     }
     return painting;
   };
@@ -33,18 +34,29 @@ const known = new WeakMap(); // style picture -> what was read of it
 async function readStyle(models, style) {
   if (!known.has(style)) {
     const read = { palette: statistics(style) };
-    for (const level of ORDER)
-      read[level] = await momentsOf(models, await encode(await models.get(`wct_encoder_${level}`), level, padded(style)));
+    for (const level of ORDER) read[level] = await readLevel(models, level, padded(style));
     known.set(style, read);
   }
   return known.get(style);
 }
 
-/** Mean and covariance of features, by a network: it multiplies matrices sooner than a program does. */
-async function momentsOf(models, { height, width, data }) {
-  const run = await models.get("wct_statistics");
-  const { mean, covariance } = await run({ features: { dims: [1, data.length / (height * width), height, width], data } });
-  return { mean: Float64Array.from(mean.data), covariance: Float64Array.from(covariance.data) };
+/** Mean and covariance of a picture's features, by a network, which multiplies matrices sooner than a program; square by square. */
+async function readLevel(models, level, picture) {
+  const encoder = await models.get(`wct_encoder_${level}`), run = await models.get("wct_statistics"), { scale, reach } = LEVELS[level];
+  let all = null;
+  for (const square of squares(picture.height, picture.width, reach)) {
+    const { height, width, data } = innerOf(await encode(encoder, level, outerOf(picture, square)), square, scale), places = height * width;
+    const { mean, covariance } = await run({ features: { dims: [1, data.length / places, height, width], data } });
+    all = together(all, { mean: Float64Array.from(mean.data), covariance: Float64Array.from(covariance.data), places });
+  }
+  return all;
+}
+
+/** A picture's features matched by a map, and decoded; square by square, so that no level's features are ever held as a whole. */
+async function repainted(models, level, picture, map) {
+  const encoder = await models.get(`wct_encoder_${level}`), decoder = await models.get(`wct_decoder_${level}`);
+  const run = async (part) => decode(decoder, level, await encode(encoder, level, part), "painting", map);
+  return inSquares(picture, run, { from: 1, to: 1, border: 2 * LEVELS[level].reach, channels: 3 });
 }
 
 function tensors({ matrix, shift }) {
