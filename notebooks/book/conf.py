@@ -21,6 +21,7 @@ author = copyright = "the neural style course authors"
 version = release = nst.__version__
 html_title = project
 language = "en"
+smartquotes = False  # a docstring's "chw" is code
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.linkcode", "sphinx_copybutton", "docstrings"]
 

@@ -51,10 +51,10 @@ def codes(path: Path, where: str) -> list[str]:
 
 def test_the_first_cell_fetches_the_release_and_the_next_one_finds_it(published: Path, tmp_path: Path):
     (tmp_path / "hosted").mkdir()
-    fetch, find = codes(LESSONS[0], f"file://{published}")
+    fetch, find = codes(LESSONS[0], published.as_uri())
     done = run_alone(f"{fetch}\n{find}\nimport nst; print(nst.__file__)", tmp_path / "hosted")
     assert done.returncode == 0, done.stderr
-    assert Path(done.stdout.split()[-1]) == tmp_path / "hosted" / "neural-style-course" / "nst" / "__init__.py"
+    assert Path(done.stdout.split()[-1]).resolve() == tmp_path.resolve() / "hosted" / "neural-style-course" / "nst" / "__init__.py"
     assert "ready: " in done.stdout and "installing" not in done.stdout  # the tests' environment lacks nothing
     again = run_alone(f"{fetch}\n{find}\nimport nst; print(nst.__file__)", tmp_path / "hosted")
     assert again.returncode == 0 and "ready: " in again.stdout  # the folder is there: nothing is fetched
@@ -71,7 +71,7 @@ def test_in_a_clone_the_first_cell_does_nothing(tmp_path: Path):
 
 def test_a_release_that_is_not_there_stops_with_gits_words(published: Path, tmp_path: Path):
     (tmp_path / "hosted").mkdir()
-    fetch, _ = codes(LESSONS[0], f"file://{published}")
+    fetch, _ = codes(LESSONS[0], published.as_uri())
     done = run_alone(fetch.replace(address.tag(), "v99"), tmp_path / "hosted")
     assert done.returncode != 0 and "v99" in done.stderr
 
