@@ -103,8 +103,8 @@ def _block(x: Value, block: ConvBlock, before: str, weight: Callable[[str], Valu
     if block.norm is not None:
         batch = isinstance(block.norm, nn.BatchNorm2d)
         names = ("weight", "bias", *(("running_mean", "running_var") if batch else ()))
-        inputs = [weight(f"{before}norm.{name}") for name in names]
-        x = g.add("BatchNormalization" if batch else "InstanceNormalization", x, *inputs, epsilon=block.norm.eps)
+        norm = graphs.batch_norm if batch else graphs.instance_norm
+        x = norm(x, *(weight(f"{before}norm.{name}") for name in names), block.norm)
     return g.add("Relu", x) if block.relu else x
 
 
@@ -205,7 +205,8 @@ def wct_models(half: bool = False, levels: Sequence[int] = DEFAULT) -> dict[str,
     wct_map:         the content's mean and covariance, the styles' style_mean (styles, C, 1) and style_covariance (styles, C, C),
         weights (styles,), alpha (1,) -> matrix (1, C, C) and shift (1, C, 1) of `covariance.transport`.
     wct_decoder_4 …: the content's features, matrix, shift -> painting (1, 3, H', W') in [0, 1], of the grown picture's size; the
-        last level's, cut to the content's height and width, is `wct.stylize`'s.
+        last level's, cut to the content's height and width, is `wct.stylize`'s. Not so of a picture of one colour: its features
+        differ by rounding errors only, and `wct` makes a pattern of them.
     half: see `style_model`.
     """
     encoder, decoders = default_networks(None, {LAYERS[level - 1]: None for level in levels})

@@ -231,6 +231,18 @@ def doubled(x: Value, weight: Value, bias: Value, conv: nn.Conv2d) -> Value:
     return g.add("Slice", made, g.whole(1, 1), g.whole(-1, -1), g.whole(2, 3))
 
 
+def batch_norm(x: Value, weight: Value, bias: Value, mean: Value, variance: Value, norm: nn.BatchNorm2d) -> Value:
+    """With the statistics of the training."""
+    return x.graph.add("BatchNormalization", x, weight, bias, mean, variance, epsilon=norm.eps)
+
+
+def instance_norm(x: Value, weight: Value, bias: Value, norm: nn.InstanceNorm2d) -> Value:
+    """Not the operator of that name: onnxruntime's adds all of a large map's numbers up one by one, and loses digits."""
+    difference = x - mean(x)
+    scale = weight.reshape(-1, 1, 1) / (mean(difference * difference) + norm.eps).root()
+    return difference * scale + bias.reshape(-1, 1, 1)
+
+
 def _shuffled(x: Value) -> Value:
     """`F.pixel_shuffle(x, 2)`."""
     return x.graph.add("DepthToSpace", x, blocksize=2, mode="CRD")
@@ -328,8 +340,8 @@ def _length(matrices: Value) -> Value:
 def _steps(least: float) -> Iterator[tuple[float, float]]:
     """(a, b) of x -> a x + b x^3, which lead all of [least, 1] to 1, two digits for each digit at the end (Newton-Schulz).
 
-    Chen & Chow 2014, "A stable scaling of Newton-Schulz for improving the sign function computation": each step begins
-    with the factor that makes both ends of the interval equal after it. Small numbers grow 2.6 times so, without it 1.5 times.
+    Each step begins with the factor that makes both ends of the interval equal after it (Chen & Chow 2014, "A Stable Scaling of
+    Newton-Schulz for Improving the Sign Function Computation of a Hermitian Matrix"): small numbers grow 2.6 times, not 1.5.
     """
     while 1 - least > 1e-9:
         factor = (3 / (1 + least + least**2)) ** 0.5

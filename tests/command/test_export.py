@@ -85,6 +85,13 @@ def paint() -> Session:
     return Session(export.style_model(nst.load_style(STYLES[0]), half=True))
 
 
+def test_large_maps_lose_no_digits():
+    """onnxruntime's own InstanceNormalization is wrong by 0.03 steps here, and by 2.5 at 2048 pixels."""
+    net, content = nst.load_style("rose_window"), photograph(512, 512, "astronaut")
+    made = Session(export.style_model(net, half=True))(content=content, strength=1)["painting"]
+    assert furthest(made, net.stylize(content, brush=1)) < 0.015 * STEP
+
+
 def test_pixels_beyond_the_range_are_clipped_as_torch_clips_them(paint: Session):
     content = photograph(24, 20) * 3 - 1
     assert furthest(paint(content=content, strength=1)["painting"], paint(content=content.clamp(0, 1), strength=1)["painting"]) == 0
