@@ -91,7 +91,13 @@ def add_style_of_formulas(app) -> None:
     (static / "formulas.css").write_text(style(FONT.name), encoding="utf-8", newline="\n")
 
 
+def say_language(app, pagename: str, templatename: str, context: dict, doctree: nodes.document | None) -> None:
+    if pagename == "zh":
+        context["language"] = "zh-Hans"  # of <html>: for fonts, and for whoever has the page read aloud
+
+
 def setup(app) -> dict:
+    app.connect("html-page-context", say_language)
     app.connect("builder-inited", add_style_of_formulas)
     app.add_html_math_renderer("mathml", (inline_formula, None), (block_formula, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -162,6 +162,11 @@ def test_solutions_are_folded(site: Path):
         assert text.count("Right. ") == 4  # a right choice for each question of the quiz
 
 
+def test_the_chinese_page_says_its_language(site: Path):
+    for name, language in (("zh", "zh-Hans"), ("install", "en")):
+        assert f'<html class="no-js" lang="{language}"' in (site / f"{name}.html").read_text(encoding="utf-8")
+
+
 def test_the_site_is_small(site: Path):
     files = [path for path in site.rglob("*") if path.is_file() and "models" not in path.parts]
     assert sum(path.stat().st_size for path in files) <= 40e6
