@@ -121,6 +121,7 @@ def adain_models(half: bool = False) -> dict[str, onnx.ModelProto]:
         -> painting (1, 3, 8 h, 8 w) in [0, 1]; cut to the content's height and width it is `adain.stylize`'s.
     Several styles: the weighted sums of their mean and std, for AdaIN is linear in both; their colours mixes adain_palette.
     Large pictures in squares: adain_decoder at alpha 0 decodes what it is given; mean and std are those of the whole.
+    Equal within 2/255, but not so of a picture of one colour: its features differ by rounding errors only, which AdaIN enlarges.
     half: see `style_model`.
     """
     encoder, decoders = default_networks(None, {"adain": None})
