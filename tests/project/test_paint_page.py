@@ -11,6 +11,7 @@ import functools
 import http.server
 import io
 import json
+import os
 import shutil
 import sys
 import threading
@@ -64,6 +65,51 @@ SET = """(values) => {
 }"""
 NAMELESS = """() => [...document.querySelectorAll("button, input, select")]
   .filter((part) => !(part.ariaLabel || part.labels?.[0]?.textContent || part.textContent).trim()).map((part) => part.outerHTML)"""
+TRIALS = """async (engine) => {
+  const [{ Models }, { tryOut }] = await Promise.all(["models.js", "trial.js"].map((file) => import(engine + file)));
+  const models = new Models("webgpu", () => {}, async () => {}), said = {};
+  for (const [name, file] of [["style_night_orchard", "trained.js"], ["adain", "adain.js"], ["wct", "wct.js"]])
+    said[name] = await tryOut((await import(engine + file)).paint, models, name).then(() => "", (error) => error.message);
+  return said;
+}"""
+SQUARES = """async (engine) => {
+  const { inSquares } = await import(engine + "tiles.js"), { empty } = await import(engine + "picture.js");
+  let runs = 0;
+  const mirrored = (i, n) => (i < 0 ? -i : i >= n ? 2 * (n - 1) - i : i);
+  const mean = async ({ height, width, data }) => {
+    runs++;
+    const across = empty(height, width, 1), made = empty(height, width, 1);
+    for (let y = 0; y < height; y++) for (let x = 0; x < width; x++)
+      for (let k = -3; k < 4; k++) across.data[y * width + x] += data[y * width + mirrored(x + k, width)];
+    for (let y = 0; y < height; y++) for (let x = 0; x < width; x++)
+      for (let k = -3; k < 4; k++) made.data[y * width + x] += across.data[mirrored(y + k, height) * width + x];
+    return made;
+  };
+  const picture = { height: 1040, width: 1072, data: Float32Array.from({ length: 1040 * 1072 }, (_, i) => (i * 7919) % 256) };
+  const made = await inSquares(picture, mean, { from: 1, to: 1, border: 3, channels: 1 }), squares = runs;
+  const whole = await mean(picture);
+  return [squares, made.data.reduce((most, x, i) => Math.max(most, Math.abs(x - whole.data[i])), 0)];
+}"""
+PARTS = """async (engine) => {
+  const { statistics, together } = await import(engine + "covariance.js");
+  const maps = (rows) => ({ height: rows.length / 3, width: 1, data: Float32Array.from(rows) });
+  const numbers = Array.from({ length: 90 }, (_, i) => (i * 37) % 11);
+  const channel = (c, from, to) => numbers.slice(30 * c + from, 30 * c + to);
+  const part = (from, to) => ({ ...statistics(maps([0, 1, 2].flatMap((c) => channel(c, from, to)))), places: to - from });
+  const whole = part(0, 30), made = together(together(part(0, 7), part(7, 19)), part(19, 30));
+  const apart = (key) => Math.max(...made[key].map((x, i) => Math.abs(x - whole[key][i])));
+  return [apart("covariance"), apart("mean")];
+}"""
+RESIZED = """async ([engine, data, height, width, tall, wide]) => {
+  const { resized } = await import(engine + "picture.js");
+  return Array.from(resized({ height, width, data: Float32Array.from(data) }, tall, wide).data);
+}"""
+TRANSPORT = """async ([engine, data, [height, width], styleData, [tall, wide]]) => {
+  const { statistics, transport, turned } = await import(engine + "covariance.js");
+  const maps = { height, width, data: Float32Array.from(data) };
+  const style = { height: tall, width: wide, data: Float32Array.from(styleData) };
+  return Array.from(turned(maps, transport(statistics(maps), statistics(style))).data);
+}"""
 FIGURES = """<!doctype html><meta charset="utf-8"><title>figures</title><link rel="icon" href="data:,">{}"""
 
 
@@ -143,9 +189,13 @@ class Page:
     def choose(self, name: str, value: str) -> None:
         self.page.locator(f'label:has([name="{name}"][value="{value}"])').click()
 
-    def paint(self, **controls: object) -> None:
-        """Set some controls at once, and press Paint."""
+    def set(self, **controls: object) -> None:
+        """Give some controls their values, as nobody's hand does: the page is not told."""
         self.page.evaluate(SET, {name: str(value) for name, value in controls.items()})
+
+    def paint(self, **controls: object) -> None:
+        """Set some controls, and press Paint."""
+        self.set(**controls)
         self.page.click("#paint")
         self.wait()
 
@@ -217,17 +267,24 @@ def test_strength_and_brush(page: Page) -> None:
         assert_equal(page, network.stylize(pair()[1], strength=strength, brush=brush))
 
 
-@pytest.mark.parametrize("method", ["adain", "wct"])
-def test_any_style_with_alpha_brush_and_a_second_style(page: Page, method: str) -> None:
+def test_adain_with_any_style_alpha_brush_and_a_second_style(page: Page) -> None:
     _, content, file, style = pair()
-    stylize = {"adain": adain.stylize, "wct": wct.stylize}[method]
-    page.paint(method=method, style="ink_mountains", brush=1, strength=0.6, second="rose_window", share=0.3)
+    page.paint(method="adain", style="ink_mountains", brush=1, strength=0.6, second="rose_window", share=0.3)
     ink, window = (nst.images.resize(nst.assets.picture(name), SIZE) for name in ("ink_mountains", "rose_window"))
-    assert_equal(page, stylize(content, [ink, window], style_weights=[0.7, 0.3], alpha=0.6, brush=1), 4)  # of JPEGs
-    page.paint(brush=2, strength=1, second="")
+    expected = adain.stylize(content, [ink, window], style_weights=[0.7, 0.3], alpha=0.6, brush=1)
+    assert_equal(page, expected, 4)  # the browser reads a JPEG in its own way
+    page.set(brush=2, strength=1, second="")
     page.page.set_input_files("#style-file", {"name": "window.png", "mimeType": "image/png", "buffer": file})
     page.wait()
-    assert_equal(page, stylize(content, style, brush=2))
+    assert_equal(page, adain.stylize(content, style, brush=2))
+
+
+def test_wct_with_any_style_alpha_and_brush(page: Page) -> None:
+    _, content, file, style = pair()
+    page.set(method="wct", brush=2, strength=0.6, second="")
+    page.page.set_input_files("#style-file", {"name": "window.png", "mimeType": "image/png", "buffer": file})
+    page.wait()
+    assert_equal(page, wct.stylize(content, style, alpha=0.6, brush=2))
 
 
 def test_it_says_what_painted_and_how_long_that_took(page: Page) -> None:
@@ -259,6 +316,15 @@ def test_what_is_no_picture_is_said_to_be_none(page: Page) -> None:
     assert page.page.text_content("#status").startswith("notes.txt is not a picture that your browser reads")
 
 
+def test_what_is_too_large_is_said_to_be(page: Page) -> None:
+    page.set(size=2048)
+    page.drop(png(torch.rand(1, 3, 16, 128)), "panorama.png")
+    page.page.wait_for_selector('#status.wrong:has-text("34 megapixels; at most 12 fit here")')
+    page.set(size=SIZE)
+    page.drop(pair()[0])
+    page.wait()
+
+
 def test_every_control_has_a_name_and_the_console_is_silent(page: Page) -> None:
     assert page.page.evaluate(NAMELESS) == []
     assert page.said == []
@@ -277,23 +343,30 @@ def test_a_second_visit_loads_no_model_again(page: Page, site: Site) -> None:
     assert page.said == []
 
 
-def test_by_keyboard_alone_and_the_latest_wish_wins(browser, site: Site) -> None:
-    page = Page(browser, site)
+def test_by_keyboard_alone_and_the_latest_wish_wins(page: Page, site: Site) -> None:
     page.page.locator("#photographs input:checked").focus()
-    page.page.keyboard.press("Tab")  # to the next group of controls
+    page.page.keyboard.press("ArrowLeft")  # the cat, then the astronaut
     page.page.locator("#styles input:checked").focus()
-    for _ in range(3):  # three wishes at once
+    for _ in range(3):  # three more wishes at once
         page.page.keyboard.press("ArrowRight")
     page.wait()
-    style = page.page.locator("#styles input:checked").get_attribute("value")
-    photograph = load_image(site_file(site, "pictures/chelsea.jpg"))
-    assert_equal(page, nst.load_style(style).stylize(nst.images.resize(photograph, 384)), 6)  # a JPEG, enlarged
+    assert page.page.locator("#styles input:checked").get_attribute("value") == "ink_mountains"
+    photograph = load_image(site_file(site, "pictures/astronaut.jpg"))
+    assert_equal(page, nst.load_style("ink_mountains").stylize(nst.images.resize(photograph, SIZE)), 6)  # of a JPEG
     page.page.locator(".comparison input").focus()
     before = page.page.get_attribute(".comparison", "style")
     page.page.keyboard.press("ArrowRight")
     assert page.page.get_attribute(".comparison", "style") != before
     assert page.said == []
-    page.context.close()
+
+
+def test_stop_and_paint_again(page: Page) -> None:
+    page.set(size=1024)
+    page.page.click("#paint")
+    page.page.click("#stop")
+    assert page.page.text_content("#status") == "Stopped."
+    page.paint(size=SIZE)
+    assert page.said == []
 
 
 def site_file(site: Site, name: str) -> Path:
@@ -333,6 +406,46 @@ def test_live_figures(browser, site: Site) -> None:
     page.page.screenshot(path=SCREENS / "figures.png", full_page=True)
     assert page.said == []
     page.context.close()
+
+
+@pytest.mark.skipif("NST_TEST_WEBGPU" not in os.environ, reason="takes minutes without a graphics processor: set NST_TEST_WEBGPU=1")
+def test_webgpu_paints_what_torch_paints(site: Site) -> None:
+    """On SwiftShader, which plays a graphics processor on the CPU."""
+    options = ["--no-sandbox", "--disable-background-networking", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader",
+               "--enable-features=Vulkan", "--use-vulkan=swiftshader", "--ignore-gpu-blocklist"]  # fmt: skip
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=options)
+        page = Page(browser, site, "paint/?backend=webgpu")
+        page.page.set_default_timeout(600_000)
+        assert page.page.evaluate(TRIALS, site.address + "paint/engine/") == {"style_night_orchard": "", "adain": "", "wct": ""}
+        assert page.said == []
+        browser.close()
+
+
+# --- large pictures, statistics -----------------------------------------------------------------------------------------------
+
+
+def test_squares_give_what_one_piece_gives(page: Page) -> None:
+    """A mean over 7 x 7 places, mirrored at the rim, of more than a megapixel; and statistics of parts, put together."""
+    assert page.page.evaluate(SQUARES, page.site.address + "paint/engine/") == [9, 0]
+    apart, mean = page.page.evaluate(PARTS, page.site.address + "paint/engine/")
+    assert apart < 1e-12 and mean < 1e-12
+
+
+def test_pictures_are_scaled_as_torch_scales_them(page: Page) -> None:
+    picture = torch.rand(1, 3, 37, 53)
+    for height, width in ((20, 31), (37, 90), (80, 53)):
+        made = page.page.evaluate(RESIZED, [page.site.address + "paint/engine/", picture.flatten().tolist(), 37, 53, height, width])
+        expected = nst.images.resize(picture, (height, width))
+        assert torch.allclose(torch.tensor(made).reshape(expected.shape), expected, atol=1e-5)
+
+
+def test_transport_is_the_library_s(page: Page) -> None:
+    features, style = torch.rand(1, 5, 8, 9) @ torch.rand(9, 9), torch.randn(1, 5, 7, 6)
+    features[:, 4] = features[:, 3]  # one direction without variance
+    arguments = [page.site.address + "paint/engine/", features.flatten().tolist(), [8, 9], style.flatten().tolist(), [7, 6]]
+    made = torch.tensor(page.page.evaluate(TRANSPORT, arguments)).reshape(features.shape)
+    assert torch.allclose(made, nst.covariance.transport(features, style), atol=1e-3)
 
 
 # --- the runtime ------------------------------------------------------------------------------------------------------------------

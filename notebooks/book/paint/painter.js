@@ -30,11 +30,12 @@ export class Painter {
     const address = new URL("worker.js", import.meta.url), backend = new URLSearchParams(location.search).get("backend");
     if (backend) address.searchParams.set("backend", backend); // ?backend=wasm paints without WebGPU
     const worker = new Worker(address, { type: "module" });
-    worker.onmessage = ({ data: { lane, number, progress, error, ...result } }) => {
+    worker.onmessage = ({ data: { lane, number, progress, error, broken, ...result } }) => {
       const asked = this.asked.get(lane);
       if (asked?.number !== number) return; // overtaken
       if (progress) return asked.told(progress);
       this.asked.delete(lane);
+      if (broken) this.stop(); // what memory it had is given back with the worker
       if (error) asked.reject(new Error(error));
       else asked.resolve(result);
     };

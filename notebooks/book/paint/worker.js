@@ -14,6 +14,7 @@ const STYLE = 512; // pixels of the shorter side of a style picture, at most
 const KEPT = 6; // pictures that were read last
 
 class Overtaken extends Error {}
+class Refused extends Error {} // a picture that cannot be read, whatever paints
 
 const waiting = new Map(); // lane -> its latest wish
 let current = null;
@@ -39,7 +40,7 @@ async function answer(wish) {
     reply({ ...(await TASKS[wish.task](wish)), backend: models.backend, remark });
   } catch (error) {
     if (error instanceof Overtaken) return;
-    if (models.backend !== "webgpu") return reply({ error: inWords(error) });
+    if (models.backend !== "webgpu" || error instanceof Refused) return reply({ error: inWords(error), broken: isMemory(error) });
     remark = `WebGPU was tried and left: ${inWords(error)}`;
     models = new Models("wasm", told, goOn);
     await answer(wish);
@@ -88,9 +89,13 @@ async function channels({ photo, size, mean, std }) {
 async function picture({ key, blob, address }, size) {
   key = `${key} ${size}`;
   let found = kept.find((each) => each.key === key);
-  found ??= { key, picture: await read(blob ?? (await (await fetch(address)).blob()), size) };
+  found ??= { key, picture: await read(blob ?? (await (await fetch(address)).blob()), size).catch(refuse) };
   kept = [found, ...kept.filter((each) => each !== found)].slice(0, KEPT);
   return found.picture;
+}
+
+function refuse(error) {
+  throw new Refused(error.message);
 }
 
 function told(what, loaded, bytes) {
@@ -113,8 +118,9 @@ function reply(message) {
 }
 
 function inWords(error) {
-  const text = String(error?.message ?? error);
-  if (error instanceof RangeError || /bad_alloc|allocat|out of memory|memory access|unreachable/i.test(text))
-    return "This does not fit into the browser's memory. Try a smaller size.";
-  return text;
+  return isMemory(error) ? "This does not fit into the browser's memory. Take a smaller size." : String(error?.message ?? error);
+}
+
+function isMemory(error) {
+  return error instanceof RangeError || /bad_alloc|allocat|out of memory|memory access|unreachable/i.test(String(error?.message ?? error));
 }

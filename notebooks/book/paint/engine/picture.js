@@ -1,6 +1,7 @@
 // A picture is { height, width, data }: three planes, red, green, blue, of height x width float32 in [0, 1], as nst's (1, 3, H, W).
 
 const MOST = 2 ** 24, ENOUGH = 2 ** 22; // pixels that a canvas of a phone holds; up to which nothing is left to the browser's scaling
+const LARGEST = 12e6; // pixels of a picture that is painted: a trained style takes 300 bytes of memory for each
 
 /** A picture file's pixels at a shorter side of `size`. Throws a readable Error where the browser reads no picture in it. */
 export async function read(blob, size) {
@@ -12,7 +13,8 @@ export async function read(blob, size) {
   }
   const { height, width } = bitmap;
   const [tall, wide] = sides(height, width, size);
-  if (Math.max(tall, wide) > 16 * Math.min(tall, wide)) throw new Error("This picture is too long and thin to be painted.");
+  if (tall * wide > LARGEST)
+    throw new Error(`At this size the picture has ${Math.round((tall * wide) / 1e6)} megapixels; at most ${LARGEST / 1e6} fit here. Take a smaller size.`);
   const least = Math.max(Math.sqrt(ENOUGH / (height * width)), (4 * size) / Math.min(height, width));
   const part = Math.min(1, Math.sqrt(MOST / (height * width)), least);
   const canvas = new OffscreenCanvas(Math.max(1, Math.floor(width * part)), Math.max(1, Math.floor(height * part)));
