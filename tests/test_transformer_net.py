@@ -107,6 +107,14 @@ def test_a_block_doubles_or_halves(kernel: int, upsampling: str):
     assert ConvBlock(5, 7, kernel, stride=2)(x).shape == (1, 7, 6, 9)
 
 
+@pytest.mark.parametrize(("norm", "kind"), [("instance", nn.InstanceNorm2d), ("batch", nn.BatchNorm2d)])
+@pytest.mark.parametrize(("upsampling", "transposed"), [("nearest", 0), ("transposed", 2)])
+def test_each_layer_is_of_the_kind_that_was_asked_for(norm: str, kind: type, upsampling: str, transposed: int):
+    blocks = [part for part in TransformerNet(2, norm, upsampling).modules() if isinstance(part, ConvBlock)]
+    assert len(blocks) == 16 and blocks[-1].norm is None and all(type(block.norm) is kind for block in blocks[:-1])
+    assert sum(isinstance(block.block[1], nn.ConvTranspose2d) for block in blocks) == transposed
+
+
 def test_the_transposed_convolution_is_the_papers():
     """Stride 1/2: zeros between the pixels, and then a convolution (Dumoulin & Visin 2016, arXiv 1603.07285, section 4.3)."""
     block, x = ConvBlock(2, 3, 3, upsample=True, normalize=False, relu=False, upsampling="transposed"), torch.rand(1, 2, 5, 6)
