@@ -40,14 +40,13 @@ async function readStyle(models, style) {
   return known.get(style);
 }
 
-/** Mean and covariance of a picture's features, by a network, which multiplies matrices sooner than a program; square by square. */
+/** Mean and covariance of a picture's features, square by square. */
 async function readLevel(models, level, picture) {
-  const encoder = await models.get(`wct_encoder_${level}`), run = await models.get("wct_statistics"), { scale, reach } = LEVELS[level];
+  const encoder = await models.get(`wct_encoder_${level}`), { scale, reach } = LEVELS[level];
   let all = null;
   for (const square of squares(picture.height, picture.width, reach)) {
-    const { height, width, data } = innerOf(await encode(encoder, level, outerOf(picture, square)), square, scale), places = height * width;
-    const { mean, covariance } = await run({ features: { dims: [1, data.length / places, height, width], data } });
-    all = together(all, { mean: Float64Array.from(mean.data), covariance: Float64Array.from(covariance.data), places });
+    const maps = await encode(encoder, level, outerOf(picture, square));
+    all = together(all, statistics(innerOf(maps, square, scale)));
   }
   return all;
 }
