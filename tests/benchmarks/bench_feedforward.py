@@ -148,6 +148,7 @@ def seconds(functions: dict[str, Callable[[], object]], times: int) -> dict[str,
 def onnx_session(net: nn.Module, x: Tensor) -> Callable[[], object] | None:
     try:
         import onnxruntime
+        import onnxscript  # noqa: F401  torch's exporter, which others use, asks for it
     except ImportError:
         return None
     with tempfile.TemporaryDirectory() as folder:
