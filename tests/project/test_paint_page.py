@@ -320,6 +320,7 @@ def test_what_is_too_large_is_said_to_be(page: Page) -> None:
     page.set(size=2048)
     page.drop(png(torch.rand(1, 3, 16, 128)), "panorama.png")
     page.page.wait_for_selector('#status.wrong:has-text("34 megapixels; at most 12 fit here")')
+    assert "at most 12 fit here" in page.page.text_content("#status")
     page.set(size=SIZE)
     page.drop(pair()[0])
     page.wait()
