@@ -22,7 +22,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -48,6 +48,9 @@ from nst.command.jobs import (
 )
 from nst.support import interrupts
 from nst.support.formats import check_sides, has_more
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FAILURES = (OSError, ValueError, TypeError, RuntimeError, MemoryError, ArithmeticError)  # of one picture: the others go on
 SEVERAL = ("adain", "wct")  # methods that `nst export` knows: several files each
@@ -159,10 +162,31 @@ def _say(line: str) -> None:
         complain(line, 0)
 
 
-def _is_stretched(mask, content) -> bool:
-    """Do their sides, (…, H, W), stand in another proportion, by more than a twentieth?"""
-    (height, width), (high, wide) = mask.shape[-2:], content.shape[-2:]
-    return abs(width * high / (height * wide) - 1) > 0.05
+def _working_picture(job: Job, method: str, size: int | None, max_pixels: int | None, keep_alpha: bool | None):
+    """A job's picture (1, 3, H, W) in the size that it is painted in, and how opaque it is (1, 1, H, W), or None.
+
+    ValueError: the result's format cannot hold such sides.
+    """
+    from nst import methods
+
+    transparent = keep_alpha is not False and holds_alpha(job.target)
+    content, alpha = read(job.source, size or methods.LARGEST[method], max_pixels, transparent)
+    content, alpha = methods.transparent_working_size(content, alpha, method, size)
+    if job.target != STDIO:
+        check_sides(job.target, *content.shape[-2:])
+    return content, alpha
+
+
+def _fitted(masks: list[tuple[Path, Tensor]], content: Tensor, job: Job) -> list[Tensor]:
+    """The masks in a picture's size; says so where one is stretched over it, by more than a twentieth."""
+    from nst.images import resize
+
+    height, width = size = tuple(content.shape[-2:])
+    for file, mask in masks:
+        high, wide = mask.shape[-2:]
+        if abs(high * width / (height * wide) - 1) > 0.05:
+            complain(f"{file}: is stretched over {job.source}, which has another shape", 0)
+    return [resize(mask, size) for _, mask in masks]
 
 
 def _check_mixture(styles: list[str], method: str | None, masks: list[Path] | None = None) -> None:
@@ -245,7 +269,7 @@ def stylize(
         paint = methods.painter(style, method, size=size, masked=bool(mask), alpha=amount, brush=brush, texture=texture,
                                 style_weight=style_weight, match_weight=match_weight, evaluations=evaluations,
                                 preserve_color="coral" if coral else preserve_color, tile=tile, normalized=normalized)  # fmt: skip
-        masks = [read_mask(file, max_pixels) for file in mask or []]  # (1, 1, H', W') each
+        masks = [(file, read_mask(file, max_pixels)) for file in mask or []]  # (1, 1, H', W') each
     search = paint.evaluations > 1 and len(waiting) == 1  # long: it deserves a bar of its own
     bar = _bar(paint.evaluations if search else len(waiting), style[0])
     with bar as advance, runtime.no_progress(), interrupts.raised() as asked:
@@ -256,16 +280,8 @@ def stylize(
             began = time.perf_counter()
             try:
                 runtime.seed(seed)  # for each picture: its result does not depend on the others
-                transparent = keep_alpha is not False and holds_alpha(job.target)
-                content, alpha = read(job.source, size or methods.LARGEST[paint.method], max_pixels, transparent)
-                content, alpha = methods.transparent_working_size(content, alpha, paint.method, size)
-                if job.target != STDIO:
-                    check_sides(job.target, *content.shape[-2:])
-                for file, m in zip(mask or [], masks, strict=True):
-                    if _is_stretched(m, content):
-                        complain(f"{file}: is stretched over {job.source}, which has another shape", 0)
-                fitted = [methods.resize(m, tuple(content.shape[-2:])) for m in masks] or None
-                painted = paint(content, masks=fitted, **watching)
+                content, alpha = _working_picture(job, paint.method, size, max_pixels, keep_alpha)
+                painted = paint(content, masks=_fitted(masks, content, job) or None, **watching)
                 write(painted, job.target, alpha)
             except BrokenPipeError:
                 raise
