@@ -54,7 +54,7 @@ def flatness(content: Tensor) -> Tensor:
         return F.avg_pool2d(F.avg_pool2d(x, 9, 1, 4, count_include_pad=False), 9, 1, 4, count_include_pad=False)
 
     deviation = (around(grey.square()) - around(grey).square()).clamp_min(0).sqrt()
-    return (1 - deviation / FLAT).clamp_(0, 1)
+    return (1 - deviation / FLAT).clamp_min_(0)
 
 
 def under_flat_places(content: Tensor, mix: StyleMix, textures: Textures, amount: float) -> Tensor:

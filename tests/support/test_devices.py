@@ -189,6 +189,14 @@ def test_textures(elsewhere: torch.device, encoder: nst.VGG19):
         assert made.device == style.device
 
 
+def test_textures_under_flat_places(elsewhere: torch.device, encoder: nst.VGG19):
+    for where in (torch.device("cpu"), elsewhere):
+        given = {"encoder": encoder, "texture": 0.2, "brush": 2}
+        made = adain.stylize(picture(where=where), picture(), decoder=decoder("relu4_1", elsewhere), **given)
+        painted = wct.stylize(picture(where=where), picture(), levels=[2], decoders={2: decoder("relu2_1", elsewhere)}, **given)
+        assert made.device == painted.device == where
+
+
 def test_transformer_net(elsewhere: torch.device):
     net = TransformerNet(2).requires_grad_(False)
     net.weak = {"model.0.norm.weight": torch.ones(2)}
