@@ -299,16 +299,15 @@ def test_train_makes_a_network_that_paints_and_goes_on(tmp_path: Path, capsys: p
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("machines", "each"), LAYOUTS)
-def test_torchrun_trains_the_network_of_one_process_with_twice_the_batch(tmp_path: Path, machines: int, each: int):
-    """But for the scale of the content loss, which is the variance of each process' own pictures."""
+def test_torchrun_trains_the_network_of_one_process_with_twice_the_batch(tmp_path: Path):
+    """Exactly so, and on several machines: tests/training/test_loop.py."""
     for k in range(3):
         photo(tmp_path / "photos" / f"{k}.png", (80, 96), k)
     style = photo(tmp_path / "style.png", (80, 80), 9)
     command = ["train", style, tmp_path / "photos", "--steps", 3, "--size", 32, "-o"]
     for name, size in (("one", 2), ("half", 1)):
         assert run(*command, tmp_path / f"{name}.safetensors", "--batch-size", size) == 0
-    printed = torchrun(["-m", "nst", *command, tmp_path / "two.safetensors", "--batch-size", 1], machines, each)
+    printed = torchrun(["-m", "nst", *command, tmp_path / "two.safetensors", "--batch-size", 1])
     assert [line for line in printed.splitlines() if "3 steps" in line] == printed.splitlines()  # the first process says it, alone
     picture = torch.rand(1, 3, 64, 64)
     nets = [nst.load_style(tmp_path / f"{name}.safetensors") for name in ("one", "two", "half")]

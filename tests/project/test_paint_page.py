@@ -323,6 +323,7 @@ def test_what_is_too_large_is_said_to_be(page: Page) -> None:
     assert "at most 12 fit here" in page.page.text_content("#status")
     page.set(size=SIZE)
     page.drop(pair()[0])
+    page.page.wait_for_selector("#status:not(.wrong)")  # the complaint stays until the next painting begins
     page.wait()
 
 

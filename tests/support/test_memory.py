@@ -87,9 +87,9 @@ LIMITED = """
 
     paint(torch.rand(1, 3, 64, 64))  # what is loaded only when it is used
     held = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (held + 250 * 2**20,) * 2)
+    resource.setrlimit(resource.RLIMIT_AS, (held + 160 * 2**20,) * 2)
     try:
-        paint(content := torch.rand(1, 3, 1200, 1300))
+        paint(content := torch.rand(1, 3, 960, 1040))
     except MemoryError as error:
         print(error)
         fits = int(re.search(r"shorter side of (\\d+) px fits", str(error)).group(1))
@@ -104,9 +104,9 @@ def test_the_size_that_is_named_fits(method: str):
     command = [sys.executable, "-c", textwrap.dedent(LIMITED), method]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert "content: 1300 x 1200 pixels need more memory than there is" in done.stdout
+    assert "content: 1040 x 960 pixels need more memory than there is" in done.stdout
     fits = int(re.search(r"shorter side of (\d+)", done.stdout).group(1))
-    assert f"(1, 3, {fits}, " in done.stdout and 32 <= fits < 1200
+    assert f"(1, 3, {fits}, " in done.stdout and 32 <= fits < 960
 
 
 def test_a_batch_that_does_not_fit():

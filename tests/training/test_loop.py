@@ -17,7 +17,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from processes import LAYOUTS, torchrun
+from processes import torchrun
 from safetensors.torch import load_file
 from torch import nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
@@ -767,122 +767,54 @@ def test_a_checkpoint_with_more_in_its_identity_is_another_run(tmp_path: Path):
         run(small(steps=3), folder=tmp_path)
 
 
-DICE = """
-    import sys
-    sys.path.insert(0, {tests!r})
-    from training.test_loop import *
-    thrown = []
-    def dice(net, encoder, batch, step):
-        thrown.append(float(torch.rand(1)))
-        return to_grey(net, encoder, batch, step)
-    train(net(), nn.Identity(), dice, Noise(), small(steps=2))
-    Path({folder!r} + "/dice" + os.environ.get("RANK", "0")).write_text(json.dumps(thrown))
-"""
+# --- several processes: tests/training/several.py is what they do -----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=[(1, 2), (2, 1)], ids=["two processes", "two machines"])
+def several(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
+    """What each of two processes saw, on one machine or on two."""
+    machines, each = request.param
+    folder = tmp_path_factory.mktemp("several")
+    torchrun([Path(__file__).with_name("several.py"), folder], machines, each)
+    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
 
 
 @pytest.mark.slow
-def test_processes_throw_dice_of_their_own(tmp_path: Path):
-    file = tmp_path / "program.py"
-    file.write_text(textwrap.dedent(DICE.format(tests=str(Path(__file__).parents[1]), folder=str(tmp_path))))
-    torchrun([file], 1, 2)
-    thrown = [json.loads((tmp_path / f"dice{rank}").read_text()) for rank in range(2)]
-    assert len({*thrown[0], *thrown[1]}) == 4
-
-
-# --- several processes ------------------------------------------------------------------------------------------------------------
-
-TWO = """
-    import sys
-    sys.path.insert(0, {tests!r})
-    from training.test_loop import *
-    model, gradients = net(), {{}}
-    torch.optim.Adam.step, step = (lambda self, *a, **k: (note(), step(self, *a, **k))[1]), torch.optim.Adam.step
-    def note():
-        gradients.update({{n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}})
-    trace = train(model, nn.Identity(), to_grey, Noise(), small(steps=1, batch_size={batch}, clip=1e9))
-    rank = os.environ.get("RANK", "0")
-    torch.save({{"gradients": gradients, "weights": model.state_dict(), "trace": trace}}, {folder!r} + "/{name}" + rank + ".pt")
-"""
-
-
-def program(folder: Path, name: str, batch: int) -> Path:
-    """One step of training, whose gradients, weights and losses each process writes to `folder`/name<rank>.pt."""
-    file = folder / f"{name}.py"
-    text = TWO.format(tests=str(Path(__file__).parents[1]), batch=batch, folder=str(folder), name=name)
-    file.write_text(textwrap.dedent(text))
-    return file
+def test_processes_throw_dice_of_their_own(several: list[dict]):
+    assert len({number for seen in several for number in seen["dice"]}) == 4
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("machines", "each"), LAYOUTS)
-def test_two_processes_are_one_with_twice_the_batch(tmp_path: Path, machines: int, each: int):
-    subprocess.run([sys.executable, program(tmp_path, "one", batch=4)], check=True, timeout=300)
-    torchrun([program(tmp_path, "two", batch=2)], machines, each)
-    found = {name: torch.load(tmp_path / f"{name}.pt", weights_only=True) for name in ("one0", "two0", "two1")}
-    assert len(found["one0"]["gradients"]) == len(list(net().parameters()))
-    for name, alone in found["one0"]["gradients"].items():
+def test_two_processes_are_one_with_twice_the_batch(several: list[dict]):
+    from training.several import one_step
+
+    one, two = one_step(4), several[0]["step"]
+    assert len(one["gradients"]) == len(list(net().parameters()))
+    for name, alone in one["gradients"].items():
         if name.endswith("block.1.bias") and not name.startswith("model.10"):
             continue  # a norm layer follows and takes every constant out: its gradient is zero but for rounding
-        together = found["two0"]["gradients"][name]
-        assert (together - alone).norm() <= 1e-5 * alone.norm(), name
-    assert all(torch.equal(a, found["two1"]["weights"][k]) for k, a in found["two0"]["weights"].items())
-    assert found["two0"]["trace"][0]["grey"] == pytest.approx(found["one0"]["trace"][0]["grey"], rel=1e-5)
-
-
-SHARED = """
-    import sys
-    sys.path.insert(0, {tests!r})
-    from training.test_loop import *
-    model, encoder, gradients = net(), nst.VGG19.load("lite"), {{}}
-    torch.optim.Adam.step, step = (lambda self, *a, **k: (note(), step(self, *a, **k))[1]), torch.optim.Adam.step
-    def note():
-        gradients.update({{n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}})
-    def contrasts(step, positions):
-        batch = Noise()(step, positions)
-        amounts = torch.tensor([0.1 + 0.3 * p for p in positions]).view(-1, 1, 1, 1)
-        return batch._replace(content=torch.nn.functional.interpolate(amounts * batch.content, scale_factor=3))
-    def asks_alone(step, parts, model):  # on the first process: the others do not answer
-        seen.append(float(loss(model, encoder, contrasts(step, range(2)), step)["content"]))
-    loss, seen = PerceptualLoss(PerceptualConfig.default(style_warmup=0), encoder, nst.assets.picture("cut_paper", 64)), []
-    trace = train(model, encoder, loss, contrasts, small(steps=1, batch_size=int(sys.argv[2]), clip=1e9), callback=asks_alone)
-    torch.save({{"gradients": gradients, "trace": trace, "seen": seen}}, sys.argv[1] + os.environ.get("RANK", "0") + ".pt")
-"""
+        assert (two["gradients"][name] - alone).norm() <= 1e-5 * alone.norm(), name
+    assert all(torch.equal(a, several[1]["step"]["weights"][k]) for k, a in two["weights"].items())
+    assert two["trace"][0]["grey"] == pytest.approx(one["trace"][0]["grey"], rel=1e-5)
 
 
 @pytest.mark.slow
-def test_two_processes_share_the_scale_of_the_content_loss(tmp_path: Path):
+def test_two_processes_share_the_scale_of_the_content_loss(several: list[dict]):
     """It is the variance over all pictures of the step: 2 x 2 pictures of four contrasts are learned from as 1 x 4 are."""
-    file = tmp_path / "program.py"
-    file.write_text(textwrap.dedent(SHARED.format(tests=str(Path(__file__).parents[1]))))
-    subprocess.run([sys.executable, file, tmp_path / "one", "4"], check=True, timeout=300)
-    torchrun([file, tmp_path / "two", "2"])
-    one, two = (torch.load(tmp_path / f"{name}0.pt", weights_only=True) for name in ("one", "two"))
+    from training.several import shared_scale
+
+    one, two = shared_scale(4), several[0]["scale"]
     assert two["trace"][0] == pytest.approx(one["trace"][0], rel=1e-4) and len(two["seen"]) == 1
     whole, halves = (torch.cat([g.flatten() for g in found["gradients"].values()]) for found in (one, two))
     assert (halves - whole).norm() < 1e-3 * whole.norm()
 
 
-RESUMED = """
-    import sys
-    sys.path.insert(0, {tests!r})
-    from training.test_loop import *
-    trace, _ = run(small(), folder=sys.argv[1] + os.environ["MACHINE"] * ("apart" in sys.argv))
-    print(json.dumps([losses["grey"] for losses in trace]))
-"""
-
-
 @pytest.mark.slow
-def test_several_machines_share_a_folder(tmp_path: Path):
+def test_several_machines_share_a_folder(several: list[dict]):
     """Both go on from its last checkpoint; with a folder each, one would go on and one begin, so they say no at once."""
-    file, folder = tmp_path / "program.py", tmp_path / "shared"
-    file.write_text(textwrap.dedent(RESUMED.format(tests=str(Path(__file__).parents[1]))))
-    whole = torchrun([file, folder], 2, 1).splitlines()
-    (folder / "step_000008").rename(tmp_path / "aside")
-    assert [path.name for path in folder.iterdir()] == ["step_000006"]
-    resumed = torchrun([file, folder], 2, 1).splitlines()
-    assert len({*whole, *resumed}) == 1 and len(json.loads(whole[0])) == 8
-    with pytest.raises(RuntimeError, match="not one folder that every process sees"):
-        torchrun([file, tmp_path / "own", "apart"], 2, 1)
+    whole, *others = (trace for seen in several for trace in seen["resumed"])
+    assert len(whole) == 8 and all(trace == whole for trace in others) and len(others) == 3
+    assert all("not one folder that every process sees" in seen["apart"] for seen in several)
 
 
 def test_run_json_says_what_the_run_was(tmp_path: Path):
