@@ -76,7 +76,8 @@ def encode(figure: Figure) -> tuple[bytes, str, int]:
     smaller, heat maps one of all their colours where that is below `LARGEST`: it has no shadows around the letters.
     """
     file = io.BytesIO()
-    figure.savefig(file, dpi=SCREEN * DENSITY, facecolor="white", bbox_inches="tight", pad_inches=0.06)
+    figure.savefig(file, dpi=SCREEN * DENSITY, facecolor="white", bbox_inches="tight", pad_inches=0.06,
+                   pil_kwargs={"compress_level": 0})  # fmt: skip  # it is read at once
     picture = Image.open(file).convert("RGB")
     width = round(picture.width / DENSITY)
     for size, quality in QUALITIES:
