@@ -169,7 +169,8 @@ class VGG19(nn.Module):
         """Feature maps of the layers asked for, in the order asked for.
 
         pictures (B, 3, H, W) RGB in [0, 1] -> {name: (B, C, H / 2^(block - 1), W / 2^(block - 1))}. `conv…` is before the ReLU,
-        `relu…` after it.
+        `relu…` after it. As in torchvision's network a ReLU works in place, where the map before it was not asked for: a hook on a
+        convolution copies what it keeps.
         ValueError: an unknown layer, another shape, or a picture too small for the deepest layer. TypeError: not a float tensor.
         """
         layers = [layers] if isinstance(layers, str) else list(layers)
@@ -183,7 +184,7 @@ class VGG19(nn.Module):
             x = self.get_submodule(name)(x)
             if "conv" + name[4:] in layers:
                 found["conv" + name[4:]] = x
-            x = F.relu(x)  # never in place: that would overwrite what was just found
+            x = F.relu(x, inplace="conv" + name[4:] not in layers)  # in place, but where that would overwrite what was just found
             if "relu" + name[4:] in layers:
                 found["relu" + name[4:]] = x
         return {name: found[name] for name in layers}

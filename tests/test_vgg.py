@@ -222,6 +222,17 @@ def test_only_what_is_asked_for_is_kept(lite):
     assert max(alive) <= 2  # the one just made, and the one before it
 
 
+def test_a_map_is_the_same_whatever_else_is_asked_for(lite):
+    """Before the ReLU and after it, together and each by itself: no ReLU overwrites a map that was wanted."""
+    picture = torch.rand(1, 3, 48, 40)
+    names = [kind + name[4:] for name in CONVOLUTIONS for kind in ("conv", "relu")]
+    together = lite(picture, names)
+    for before, after in zip(names[::2], names[1::2], strict=True):
+        assert together[before].min() < 0 and torch.equal(together[before].relu(), together[after])
+        for name in (before, after):
+            assert torch.equal(lite(picture, [name])[name], together[name])
+
+
 def test_a_checkpoint_of_another_digest_is_refused(tmp_path, monkeypatch, checkpoint):
     monkeypatch.setenv("NST_CACHE", str(tmp_path))
     (tmp_path / "weights").mkdir()
