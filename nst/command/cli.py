@@ -15,12 +15,10 @@ Nothing heavy is imported before it is known to be needed.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import importlib.util
 import os
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -46,6 +44,24 @@ from nst.command.jobs import (
     shown,
     write,
 )
+from nst.command.options import (
+    SEVERAL,
+    Amount,
+    AsJson,
+    Brush,
+    HowChosen,
+    KeepColour,
+    MaxPixels,
+    Method,
+    Normalized,
+    Out,
+    Overwrite,
+    Styles,
+    Texture,
+    complete_network,
+    complete_style,
+)
+from nst.command.running import bar, keep_freed_memory, process, say, shared_out, wrong_use
 from nst.support import interrupts
 from nst.support.formats import check_sides, has_more
 
@@ -53,9 +69,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 FAILURES = (OSError, ValueError, TypeError, RuntimeError, MemoryError, ArithmeticError)  # of one picture: the others go on
-SEVERAL = ("adain", "wct")  # methods that `nst export` knows: several files each
 STOPPED = 130  # the exit code after Ctrl-C, as shells have it
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 app = typer.Typer(name="nst", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -63,7 +77,7 @@ app = typer.Typer(name="nst", no_args_is_help=True, rich_markup_mode=None, prett
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit code. arguments: None for the process' own, which then is the command's alone."""
     if arguments is None:
-        _keep_freed_memory()
+        keep_freed_memory()
     for stream in (sys.stdout, sys.stderr):  # a file's name may hold letters that the terminal or pipe has none for
         with contextlib.suppress(AttributeError, ValueError, OSError):
             stream.reconfigure(errors="backslashreplace")
@@ -87,79 +101,6 @@ def main(arguments: list[str] | None = None) -> int:
             print(error.format_message())
             return 2
         return complain(f"{error.format_message()} (nst --help)", 2)
-
-
-def _keep_freed_memory() -> None:
-    """From here on, glibc's malloc keeps what is freed for the next map, instead of handing it back to the system.
-
-    The system zeroes each page that it hands out, which took half of WCT's time on 4096 x 2304 pixels. Other systems stay as they
-    are.
-    """
-    with contextlib.suppress(AttributeError, OSError, TypeError):  # macOS and musl have no mallopt, Windows has no CDLL(None)
-        for option, size in ((M_MMAP_THRESHOLD, 2**30), (M_TRIM_THRESHOLD, 2**31 - 1)):
-            ctypes.CDLL(None).mallopt(option, size)
-
-
-def _complete_style(incomplete: str) -> list[str]:
-    return [name for name in assets.names() if name.startswith(incomplete)]
-
-
-def _complete_network(incomplete: str) -> list[str]:
-    return [name for name in (*assets.shipped_styles(), *SEVERAL) if name.startswith(incomplete)]
-
-
-OnePass = Literal["fast", "adain", "wct"]
-Out = Annotated[str, typer.Option("--output", "-o", help="A file; for several pictures a folder; - is standard output.")]
-Styles = Annotated[list[str], typer.Option("--style", "-s", autocompletion=_complete_style, help="A name (see `nst list`), a "
-                   "picture's file or a trained network's. Several are mixed, or painted within a --mask each.")]  # fmt: skip
-Amount = Annotated[float | None, typer.Option("--alpha", "--strength", min=0, max=1, help="0 is the photograph, 1 all style.")]
-Brush = Annotated[int | None, typer.Option(min=1, max=4, help="fast, adain, wct: 1, 2 or 4 times the size of the strokes.")]
-Texture = Annotated[float | None, typer.Option(min=0, max=1, help="fast, adain, wct: how much of the style's texture lies under "
-                                               "flat places, which stay empty else.")]  # fmt: skip
-HowChosen = typer.Option(help="Default: fast where a network of that name ships, else adain.")
-Method = Annotated[OnePass | None, HowChosen]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
-MaxPixels = Annotated[int | None, typer.Option("--max-pixels", min=1, help="How many pixels a file may hold. Each takes 20 bytes "
-                                               "of memory. Default: 150 million.")]  # fmt: skip
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object for each result.")]
-Normalized = Annotated[bool, typer.Option("--normalized", help="fast: the network's file is of pictures normalised as ImageNet's.")]
-KeepColour = Annotated[bool, typer.Option("--preserve-color", help="Keep the photograph's colours: paint its greys only.")]
-
-
-@contextlib.contextmanager
-def _wrong_use() -> Iterator[None]:
-    """The library's errors about what the user asked for, as errors of the command."""
-    try:
-        yield
-    except (ValueError, TypeError, FileNotFoundError) as error:
-        raise Misuse(str(error)) from error
-
-
-def _process() -> tuple[int, int]:
-    """This process' number and how many there are, as torchrun says in RANK and WORLD_SIZE; one of them alone says nothing."""
-    rank, processes = os.environ.get("RANK"), os.environ.get("WORLD_SIZE")
-    if rank is None or processes is None:
-        return 0, 1
-    if not (rank.isdecimal() and processes.isdecimal() and int(rank) < int(processes)):
-        raise Misuse(f"RANK={rank!r}, WORLD_SIZE={processes!r}: expected 0 <= RANK < WORLD_SIZE, as torchrun sets them")
-    return int(rank), int(processes)
-
-
-def _shared_out(all_jobs: list[Job]) -> list[Job]:
-    """This process's part of the jobs, and an accelerator of its own, where torchrun has started several."""
-    rank, processes = _process()
-    if processes > 1 and not os.environ.get("NST_DEVICE"):
-        import torch
-
-        if torch.accelerator.is_available():
-            torch.accelerator.set_device_index(int(os.environ.get("LOCAL_RANK", 0)) % torch.accelerator.device_count())
-    return all_jobs[rank::processes]
-
-
-def _say(line: str) -> None:
-    """A remark on standard error, of the first process only."""
-    if _process()[0] == 0:
-        complain(line, 0)
 
 
 def _working_picture(job: Job, method: str, size: int | None, max_pixels: int | None, keep_alpha: bool | None):
@@ -193,23 +134,6 @@ def _check_mixture(styles: list[str], method: str | None, masks: list[Path] | No
     """Misuse: several styles for networks, each of which paints its own."""
     if method == "fast" and len(styles) > 1 and not masks:
         raise Misuse(f"--method fast: {len(styles)} networks need a --mask each; adain and wct mix styles")
-
-
-def _bar(total: int | None, text: str):
-    """A progress bar on standard error where somebody watches, as `advance()` or `advance(completed=…, total=…)`."""
-    if total == 1 or not sys.stderr.isatty():
-        return contextlib.nullcontext(lambda **_: None)
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.progress import Progress
-
-    @contextlib.contextmanager
-    def showing():
-        with Progress(console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task(escape(shown(text)), total=total)
-            yield lambda **changes: progress.update(task, **(changes or {"advance": 1}))
-
-    return showing()
 
 
 @app.command()
@@ -248,12 +172,12 @@ def stylize(
     if mask and len(mask) != len(style):
         raise Misuse(f"--mask: expected one for each of the {len(style)} styles, got {len(mask)}")
     report, waiting = Report(as_json, silent=out == STDIO), []
-    all_jobs = jobs(contents, out, _say)
+    all_jobs = jobs(contents, out, say)
     for job in all_jobs:
         check_apart(job, (*style, *(mask or ())))
         if keep_alpha:
             check_alpha(job)
-    for job in _shared_out(all_jobs):
+    for job in shared_out(all_jobs):
         if job.is_done and not overwrite:
             report.kept(job)
         else:
@@ -263,7 +187,7 @@ def stylize(
     from nst import methods
     from nst.support import runtime
 
-    with _wrong_use():
+    with wrong_use():
         runtime.seed(seed)
         _check_mixture(style, method, mask)
         paint = methods.painter(style, method, size=size, masked=bool(mask), alpha=amount, brush=brush, texture=texture,
@@ -271,8 +195,8 @@ def stylize(
                                 preserve_color="coral" if coral else preserve_color, tile=tile, normalized=normalized)  # fmt: skip
         masks = [(file, read_mask(file, max_pixels)) for file in mask or []]  # (1, 1, H', W') each
     search = paint.evaluations > 1 and len(waiting) == 1  # long: it deserves a bar of its own
-    bar = _bar(paint.evaluations if search else len(waiting), style[0])
-    with bar as advance, runtime.no_progress(), interrupts.raised() as asked:
+    progress = bar(paint.evaluations if search else len(waiting), style[0])
+    with progress as advance, runtime.no_progress(), interrupts.raised() as asked:
         watching = {"callback": lambda *_: advance()} if search else {}
         for job in waiting:
             if asked:  # to leave, while gatys searched: the best picture so far is written
@@ -327,7 +251,7 @@ def sheet(
     names = assets.shipped_styles() if method == "fast" else assets.styles()
     name = f"{name} (the picture)" if name in names else name  # a caption each
     pictures, failures = {name: photo}, 0
-    with _bar(len(names), "styles") as advance:
+    with bar(len(names), "styles") as advance:
         for style in names:
             try:
                 pictures[style] = methods.painter([style], method, size=size, alpha=amount)(photo)
@@ -350,7 +274,7 @@ def sheet(
 
 @app.command()
 def train(
-    style: Annotated[str, typer.Argument(autocompletion=_complete_style, help="The style picture: a file, or a name.")],
+    style: Annotated[str, typer.Argument(autocompletion=complete_style, help="The style picture: a file, or a name.")],
     photos: Annotated[Path, typer.Argument(help="A folder of photographs to learn from: some hundreds, better thousands.")],
     out: Annotated[Path, typer.Option("--output", "-o", help="The network's file, .safetensors.")],
     steps: Annotated[int, typer.Option(min=1)] = 1200,
@@ -373,7 +297,7 @@ def train(
         Report().kept(Job(style, out))
         return 0
     check_place(out)
-    _process()
+    process()
     from nst import methods
     from nst.support import runtime
     from nst.support.formats import passed_over, pictures_below
@@ -384,24 +308,24 @@ def train(
     from nst.transformer_net import TransformerNet, load_style
     from nst.vgg import VGG19
 
-    with _wrong_use():
+    with wrong_use():
         runtime.seed(seed)
         encoder = VGG19.load("lite").to(runtime.device())
         crops = Crops(picture_files(photos), size, seed=seed)
         if passed := pictures_below(photos)[1]:
-            _say(f"{photos}: passed over {passed_over(passed)}")
+            say(f"{photos}: passed over {passed_over(passed)}")
         net = TransformerNet(width=16) if start == "random" else load_style(start or assets.shipped_styles()[0]).requires_grad_()
         warmup = steps // 4 if start == "random" else 0
         recipe = PerceptualConfig.default(style_weight=style_weight, tv_weight=tv_weight, style_warmup=warmup)
         loss = PerceptualLoss(recipe, encoder, methods.style_picture(style))
         config = TrainingConfig(steps=steps, batch_size=batch_size, learning_rate=learning_rate, seed=seed)
-    with _bar(steps, "training") as advance, runtime.no_progress():
+    with bar(steps, "training") as advance, runtime.no_progress():
         try:
             trace = run(net, encoder, loss, crops, config, folder or out.with_suffix(".checkpoints"),
                         lambda step, losses, model: advance(completed=step))  # fmt: skip
         except (OSError, ValueError, ArithmeticError, MemoryError) as error:  # another run's checkpoints; not finite; too large
             return complain(error, 1)
-    if _process()[0] == 0:
+    if process()[0] == 0:
         net.weak = {}  # of the style that it started from
         name = style.encode("utf-8", "backslashreplace").decode()  # a header holds letters only
         facts = {"style": name, "recipe": "nst train", "steps": steps, "seed": seed, "loss": vars(recipe), "licence": None}
@@ -446,7 +370,7 @@ def video(
     from nst.command import video as films
     from nst.support import weights
 
-    with _wrong_use():
+    with wrong_use():
         paint = methods.painter(style, method, size=size, alpha=amount, brush=brush, texture=texture,
                                 preserve_color=preserve_color, normalized=normalized)  # fmt: skip
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -454,7 +378,7 @@ def video(
     what = {"style": styles, "method": paint.method, "amount": amount, "brush": brush, "texture": texture,
             "preserve_color": preserve_color, "normalized": normalized}  # fmt: skip
     pieces = out.with_name(f"{out.name}.pieces")
-    with _bar(None, "frames") as advance:
+    with bar(None, "frames") as advance:
         try:
             facts = films.stylize(source, out, paint, size, smoothing, lambda k, total: advance(completed=k, total=total or None),
                                   pieces, what)  # fmt: skip
@@ -479,7 +403,7 @@ def video(
 
 @app.command("export")
 def export_networks(
-    style: Annotated[str, typer.Argument(autocompletion=_complete_network, help="A shipped style's name, a trained network's file, "
+    style: Annotated[str, typer.Argument(autocompletion=complete_network, help="A shipped style's name, a trained network's file, "
                                          "adain or wct.")],
     out: Annotated[Path, typer.Option("--output", "-o", help="A file, .onnx; adain and wct are several files and want a folder.")],
     half: Annotated[bool, typer.Option("--half", help="Store weights in float16: half the size. They are computed in "
@@ -503,7 +427,7 @@ def export_networks(
         from nst.command import export
     except ModuleNotFoundError as error:  # of an extra
         raise Misuse(str(error)) from error
-    with _wrong_use():
+    with wrong_use():
         models = export.models(style, half, normalized)
     for name, model in models.items():
         path = out / f"{name}.onnx" if several else out

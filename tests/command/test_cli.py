@@ -24,7 +24,7 @@ from safetensors import safe_open
 
 import nst
 from nst import assets, methods
-from nst.command import cli
+from nst.command import cli, running
 from nst.command.jobs import Job, Misuse, jobs
 from nst.support import formats
 
@@ -431,7 +431,7 @@ def test_python_m_nst_and_completion_do_not_wait_for_torch():
 MAPS = """
 import resource, sys
 import torch
-from nst.command import cli
+from nst.command import cli, running
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -602,6 +602,14 @@ def test_an_old_windows_pipe(tmp_path: Path):
     assert done.returncode == 0 and b"\\u7d75.png" in done.stdout and done.stderr == b"" and (tmp_path / "絵.png").is_file()
 
 
+def test_the_help_knows_the_defaults_of_strokes_and_textures(capsys: pytest.CaptureFixture):
+    from nst import brush, texture
+
+    assert run("stylize", "--help") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"2 where the shorter side is over {brush.FINE} px." in said and f"pictures: {texture.AMOUNT}, with fast 0." in said
+
+
 def test_a_bars_text_is_no_markup(monkeypatch: pytest.MonkeyPatch):
     from rich.progress import Progress
     from rich.text import Text
@@ -609,7 +617,7 @@ def test_a_bars_text_is_no_markup(monkeypatch: pytest.MonkeyPatch):
     texts, add_task = [], Progress.add_task
     monkeypatch.setattr(Progress, "add_task", lambda self, text, **given: texts.append(text) or add_task(self, text, **given))
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    with cli._bar(2, "[/bold]\n[red]x") as advance:
+    with running.bar(2, "[/bold]\n[red]x") as advance:
         advance()
     seen = Text.from_markup(texts[0]).plain  # "[/bold]" closes nothing: as markup it is an error
     assert seen.startswith("[/bold]") and seen.endswith("[red]x")
