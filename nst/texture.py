@@ -26,11 +26,14 @@ FLAT = 0.04  # standard deviation of the brightness around a place, of which on 
 
 
 def noise(side: int) -> Tensor:
-    """Soft noise (1, 3, side + 64, side + 64) in [0, 1], which goes on where it begins after `side` pixels, a multiple of GRAIN."""
+    """Soft light dots on grey, (1, 3, side + 64, side + 64) in [0.5, 0.7], at random places.
+
+    After `side` pixels, a multiple of GRAIN, they go on where they begin. The dots are numbers of a normal distribution, enlarged;
+    what is below 0 or above 1 of them, `resize` cuts off.
+    """
     drawn = torch.randn(1, 1, side // GRAIN, side // GRAIN, generator=torch.Generator().manual_seed(0))
-    more = MARGIN // GRAIN
-    around = F.pad(drawn, (more,) * 4, mode="circular")
-    return (0.5 + 0.2 * resize(around, tuple(n * GRAIN for n in around.shape[-2:]))).clamp(0, 1).expand(-1, 3, -1, -1)
+    dots = F.pad(drawn, (MARGIN // GRAIN,) * 4, mode="circular")
+    return (0.5 + 0.2 * resize(dots, (side + 2 * MARGIN,) * 2)).expand(1, 3, -1, -1)
 
 
 def painted(paint: Callable[[Tensor], Tensor], side: int, where: torch.device) -> Tensor:

@@ -48,7 +48,8 @@ def contrast(picture: Tensor) -> float:
 def test_the_noise_goes_on_where_it_begins():
     drawn = texture.noise(128)
     assert drawn.shape == (1, 3, 128 + 2 * texture.MARGIN, 128 + 2 * texture.MARGIN)
-    assert torch.equal(drawn, texture.noise(128)) and 0 <= drawn.min() and drawn.max() <= 1
+    assert torch.equal(drawn, texture.noise(128)) and drawn.min() == 0.5 and 0.69 < drawn.max() <= 0.7
+    assert 0.4 < float((drawn == 0.5).float().mean()) < 0.6  # half of a normal distribution is below 0
     inner = slice(3 * texture.GRAIN, 2 * texture.MARGIN - 3 * texture.GRAIN)  # resizing has less to see at the very edge
     torch.testing.assert_close(drawn[..., inner], drawn[..., 128:][..., inner])
     torch.testing.assert_close(drawn[..., inner, :], drawn[..., 128:, :][..., inner, :])
@@ -65,6 +66,20 @@ def test_a_texture_is_what_is_small_in_a_painting():
     assert kept.shape == (1, 3, 128, 128) and kept.std() > 0.05 and abs(float(kept.mean())) < 0.01
     step, within = (kept[..., 0] - kept[..., -1]).abs().mean(), kept.diff(dim=-1).abs().mean()
     assert step < 2 * within
+
+
+def test_a_painting_is_cut_to_a_pictures_range_first():
+    """Against the two steps written out: a painter may leave [0, 1], and what is beyond it is not seen."""
+
+    def beyond(x: Tensor) -> Tensor:
+        return 8 * x - 4.3  # from -0.3 to 1.3
+
+    seen = np.clip(beyond(texture.noise(64)).numpy(), 0, 1)
+    boxes = np.lib.stride_tricks.sliding_window_view(seen, (texture.STROKES, texture.STROKES), axis=(-2, -1)).mean((-2, -1))
+    first, reach = texture.MARGIN, texture.MARGIN - texture.STROKES // 2
+    expected = seen[..., first : first + 64, first : first + 64] - boxes[..., reach : reach + 64, reach : reach + 64]
+    made = texture.painted(beyond, 64, torch.device("cpu"))
+    torch.testing.assert_close(made, torch.from_numpy(expected), atol=1e-5, rtol=1e-4)
 
 
 def test_flat_is_where_the_brightness_does_not_vary():
