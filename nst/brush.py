@@ -75,7 +75,7 @@ def mixed(content: Tensor, painting: Tensor, amount: float | Tensor, coloured: C
 
 
 def with_styles(paint: Callable[[Tensor, StyleMix], Tensor], content: Tensor, mix: StyleMix, brush: int | None, alpha: float,
-                texture: float = 0.0, textures: Textures | None = None) -> Tensor:  # fmt: skip
+                texture: float, textures: Textures) -> Tensor:  # fmt: skip
     """`coarse_to_fine` of a method that reads style pictures, mixed or masked; where no mask covers it the photograph stays.
 
     The photograph takes the colours of the styles' pixels (`covariance.transport`), alpha of the way.

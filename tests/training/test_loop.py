@@ -84,6 +84,7 @@ def test_learning_rate():
     assert config.learning_rate_at(100) == pytest.approx(0.04)
     fall = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (0.7 - 0.6) / 0.4))
     assert config.learning_rate_at(70) == pytest.approx(2 * fall, rel=1e-14)  # in double precision
+    assert all(small(learning_rate=2.0, warmup=warmup).learning_rate_at(0) == 2 for warmup in (0, 1))
 
 
 def test_the_first_steps_are_adams():
@@ -517,6 +518,36 @@ def test_weights_that_are_not_finite_stop_the_run(tmp_path: Path):
     with pytest.raises(FloatingPointError, match=said):
         run(small(), folder=tmp_path, callback=spoil)
     assert len(run(small(), folder=tmp_path)[0]) == 8  # from the last good checkpoint
+
+
+@pytest.mark.parametrize(("spoilt", "said"), [("abc", "a, b, c"), ("abcd", "a, b, c, …")])
+def test_three_of_the_weights_that_are_not_finite_are_named(spoilt: str, said: str):
+    model = nn.ParameterDict({name: torch.tensor(math.inf if name in spoilt else 1.0) for name in "abcde"})
+    found = loop._not_finite({}, [Batch(torch.zeros(1), None, ["f"])], model)
+    assert found == f"the weights are not finite ({said}); its pictures: f"
+
+
+def test_all_losses_are_named_where_one_is_not_finite():
+    said = loop._not_finite({"content": 1.25, "style": math.nan}, [Batch(torch.zeros(1), None, ["f", "g"])], nn.Linear(1, 1))
+    assert said == "the loss is not finite (content 1.25, style nan); its pictures: f, g"
+
+
+def test_a_loss_is_known_by_its_name(tmp_path: Path):
+    """A function says nothing else of itself; an object without a name is known by its class."""
+
+    class Greyer:
+        def __call__(self, *given):
+            return to_grey(*given)
+
+    def train_with(loss) -> str:
+        train(net(), nn.Identity(), loss, Noise(), small(steps=1), tmp_path)
+        return json.loads((tmp_path / "step_000001" / "run.json").read_text())["config"]["loss"]
+
+    assert train_with(to_grey) == "to_grey"
+    with pytest.raises(ValueError, match="step_000001: was trained with another loss"):
+        train_with(Greyer())
+    (tmp_path / "step_000001").rename(tmp_path / "aside")
+    assert train_with(Greyer()).endswith("Greyer")
 
 
 def test_a_gradient_that_is_not_finite_changes_nothing():
