@@ -67,7 +67,7 @@ book-check: $(VENV)/.installed  ## look at every page of build/book: links, form
 assignment: $(VENV)/.installed  ## build an nbgrader course of the exercises in build/assignment
 	$(BIN)/python notebooks/make/assignment.py
 
-mutants: $(VENV)/.installed  ## do the tests notice a small wrong edit? a table per module, after about an hour on one core
+mutants: $(VENV)/.installed  ## do the tests notice a small wrong edit? a table per module, after an hour or two on one core
 	$(BIN)/python -m pip install -c requirements.lock -e ".[notebooks,train,test,mutants]"
 	$(BIN)/python tests/mutants/run.py
 

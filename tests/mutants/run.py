@@ -1,6 +1,6 @@
 """Do the tests notice a small wrong edit? mutmut makes one after the other; here each module's run against its own tests.
 
-    python tests/mutants/run.py               every module of mutants.toml: about an hour on one idle core
+    python tests/mutants/run.py               every module of mutants.toml: an hour or two on one idle core
     python tests/mutants/run.py losses training.loop    some of them
     python tests/mutants/run.py --table       no run: the table of what the last runs found
 
