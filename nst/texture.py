@@ -25,15 +25,19 @@ STROKES = 17  # pixels, odd: what is larger than this in a texture is no stroke 
 FLAT = 0.04  # standard deviation of the brightness around a place, of which on nothing is laid under it
 
 
+def dots(side: int) -> Tensor:
+    """The numbers of a normal distribution that `noise(side)` is made of: (1, 1, side / GRAIN, side / GRAIN)."""
+    return torch.randn(1, 1, side // GRAIN, side // GRAIN, generator=torch.Generator().manual_seed(0))
+
+
 def noise(side: int) -> Tensor:
     """Soft light dots on grey, (1, 3, side + 64, side + 64) in [0.5, 0.7], at random places.
 
-    After `side` pixels, a multiple of GRAIN, they go on where they begin. The dots are numbers of a normal distribution, enlarged;
-    what is below 0 or above 1 of them, `resize` cuts off.
+    After `side` pixels, a multiple of GRAIN, they go on where they begin. They are `dots`, enlarged; what is below 0 or above 1 of
+    them, `resize` cuts off.
     """
-    drawn = torch.randn(1, 1, side // GRAIN, side // GRAIN, generator=torch.Generator().manual_seed(0))
-    dots = F.pad(drawn, (MARGIN // GRAIN,) * 4, mode="circular")
-    return (0.5 + 0.2 * resize(dots, (side + 2 * MARGIN,) * 2)).expand(1, 3, -1, -1)
+    around = F.pad(dots(side), (MARGIN // GRAIN,) * 4, mode="circular")
+    return (0.5 + 0.2 * resize(around, (side + 2 * MARGIN,) * 2)).expand(1, 3, -1, -1)
 
 
 def painted(paint: Callable[[Tensor], Tensor], side: int, where: torch.device) -> Tensor:

@@ -1,4 +1,5 @@
-"""The painting page's networks: trained styles, AdaIN and WCT as ONNX with weights in float16, and what torch paints with them.
+"""The painting page's networks: trained styles, AdaIN and WCT as ONNX with weights in float16, and what torch paints with them;
+and the noise that they paint textures of.
 
     python notebooks/book/models.py build/book/paint/models
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import hashlib
 import json
 from pathlib import Path
 
@@ -14,17 +16,21 @@ import torch
 from torch import Tensor
 
 import nst
+from nst import texture
 from nst.command import export
 
 SIDE = 32  # pixels of the self-test's pictures
+LARGEST = 512  # pixels of a texture's side; a smaller one's noise is made of the first of its numbers
 
 
 def models(folder: Path) -> dict:
-    """Write style_<name>.onnx, adain_*.onnx and wct_*.onnx into `folder`, with a `models.json` that describes them; returns that.
+    """Write style_<name>.onnx, adain_*.onnx, wct_*.onnx and noise.bin into `folder`, with a `models.json` that describes them;
+    returns that.
 
     models: {name: its file, bytes, sha256, title, opset, licence, digest of its weights, shapes of what goes in and out}. The
         encoder of WCT's first level is AdaIN's, and has no file of its own.
     styles: name, model, title and credit of each trained one.
+    noise: file, bytes and sha256 of the numbers of `nst.texture.dots`, as float32. Of 16 bits, a WCT texture is 0.4/255 off.
     test: `content` and `style`, and what `stylize(content, …, brush=1)` makes of them, as `paintings` by the name of the model or
         method, at full strength. Pictures are base64 of uint8, channel by channel, as `dims` says. `painting` is `model`'s.
     """
@@ -45,7 +51,7 @@ def models(folder: Path) -> dict:
     first = styles[0]["model"]
     test = {"model": first, "dims": [*content.shape], "content": packed(content), "style": packed(style), "strength": 1,
             "painting": paintings[first], "paintings": paintings}  # fmt: skip
-    facts = {"models": made, "styles": styles, "test": test}
+    facts = {"models": made, "styles": styles, "noise": _noise(folder / "noise.bin"), "test": test}
     (folder / "models.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     return facts
 
@@ -53,6 +59,12 @@ def models(folder: Path) -> dict:
 def _written(model, folder: Path, title: str) -> dict:
     file = f"{model.graph.name}.onnx"
     return {"file": file, "title": title, **export.write(model, folder / file)}
+
+
+def _noise(path: Path) -> dict:
+    numbers = texture.dots(LARGEST).numpy().astype("<f4").tobytes()
+    path.write_bytes(numbers)
+    return {"file": path.name, "bytes": len(numbers), "sha256": hashlib.sha256(numbers).hexdigest()}
 
 
 def ramp(side: int = SIDE) -> Tensor:

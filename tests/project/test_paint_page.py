@@ -25,7 +25,8 @@ import torch
 from torch import Tensor
 
 import nst
-from nst import adain, wct
+from nst import adain, texture, wct
+from nst.controls import StyleMix
 from nst.images import image_of, load_image
 from nst.losses import gram_matrix
 
@@ -58,10 +59,10 @@ PIXELS = """() => {
   return [height, width, btoa(Array.from(data, (number) => String.fromCharCode(number)).join(""))];
 }"""
 SET = """(values) => {
-  const places = { strength: "#strength input", share: "#share input", second: "#second" };
+  const places = { strength: "#strength input", texture: "#texture input", share: "#share input", second: "#second" };
   const { elements } = document.querySelector("#controls");
   for (const [name, value] of Object.entries(values))
-    (name in places ? document.querySelector(places[name]) : elements[name]).value = value;
+    for (const part of name in places ? document.querySelectorAll(places[name]) : [elements[name]]) part.value = value;
 }"""
 NAMELESS = """() => [...document.querySelectorAll("button, input, select")]
   .filter((part) => !(part.ariaLabel || part.labels?.[0]?.textContent || part.textContent).trim()).map((part) => part.outerHTML)"""
@@ -109,6 +110,21 @@ TRANSPORT = """async ([engine, data, [height, width], styleData, [tall, wide]]) 
   const maps = { height, width, data: Float32Array.from(data) };
   const style = { height: tall, width: wide, data: Float32Array.from(styleData) };
   return Array.from(turned(maps, transport(statistics(maps), statistics(style))).data);
+}"""
+NOISE = """async ([engine, side]) => {
+  const [{ Models }, { noise }] = await Promise.all(["models.js", "texture.js"].map((file) => import(engine + file)));
+  return Array.from((await noise(new Models("wasm"), side)).data.filter((_, i) => i % 31 === 0)); // JSON is slow
+}"""
+TEXTURE_PARTS = """async ([engine, height, width]) => {
+  const { flatness, painted, underFlatPlaces } = await import(engine + "texture.js");
+  const made = (places, of) => Float32Array.from({ length: 3 * places }, (_, i) => of(((i * 7919) % 256) / 255, i));
+  const half = (number, i) => (i % width < width / 2 ? number : 0.4 + 0.1 * number);
+  const picture = { height, width, data: made(height * width, half) };
+  const textureOf = (k, side) => ({ data: made(side ** 2, (number) => (1 - 2 * k) * (number - 0.5)) });
+  const laid = await underFlatPlaces(picture, [0.7, 0.3], textureOf, 0.8);
+  const stripes = (seen) => ({ ...seen, data: seen.data.map((number, i) => 1.6 * number + 0.4 * (i % 5) - 0.8) });
+  const some = ({ data }) => Array.from(data.filter((_, i) => i % 7 === 0));
+  return [flatness(picture), laid, await painted(stripes, picture)].map(some);
 }"""
 FIGURES = """<!doctype html><meta charset="utf-8"><title>figures</title><link rel="icon" href="data:,">{}"""
 
@@ -269,7 +285,7 @@ def test_strength_and_brush(page: Page) -> None:
 
 def test_adain_with_any_style_alpha_brush_and_a_second_style(page: Page) -> None:
     _, content, file, style = pair()
-    page.paint(method="adain", style="ink_mountains", brush=1, strength=0.6, second="rose_window", share=0.3)
+    page.paint(method="adain", style="ink_mountains", brush=1, strength=0.6, texture=0, second="rose_window", share=0.3)
     ink, window = (nst.images.resize(nst.assets.picture(name), SIZE) for name in ("ink_mountains", "rose_window"))
     expected = adain.stylize(content, [ink, window], style_weights=[0.7, 0.3], alpha=0.6, brush=1)
     assert_equal(page, expected, 4)  # the browser reads a JPEG in its own way
@@ -281,7 +297,7 @@ def test_adain_with_any_style_alpha_brush_and_a_second_style(page: Page) -> None
 
 def test_wct_with_any_style_alpha_and_brush(page: Page) -> None:
     _, content, file, style = pair()
-    page.set(method="wct", brush=2, strength=0.6, second="")
+    page.set(method="wct", brush=2, strength=0.6, texture=0, second="")
     page.page.set_input_files("#style-file", {"name": "window.png", "mimeType": "image/png", "buffer": file})
     page.wait()
     assert_equal(page, wct.stylize(content, style, alpha=0.6, brush=2))
@@ -448,6 +464,95 @@ def test_transport_is_the_library_s(page: Page) -> None:
     arguments = [page.site.address + "paint/engine/", features.flatten().tolist(), [8, 9], style.flatten().tolist(), [7, 6]]
     made = torch.tensor(page.page.evaluate(TRANSPORT, arguments)).reshape(features.shape)
     assert torch.allclose(made, nst.covariance.transport(features, style), atol=1e-3)
+
+
+# --- a texture under flat places ------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def sky() -> tuple[bytes, Tensor]:
+    """A photograph whose upper half is grey, with a camera's noise, as a file and as a tensor.
+
+    Of a grey without noise, the flatness that torch computes in float32 is 0.03 off, and WCT makes much of that.
+    """
+    photo = nst.assets.picture("coffee", SIZE)
+    upper = photo[..., : SIZE // 2, :]
+    upper.copy_(0.6 + 0.02 * torch.randn(upper.shape, generator=torch.Generator().manual_seed(0)))
+    return png(photo), load_image(png(photo))
+
+
+@pytest.mark.parametrize("side", [256, 512])
+def test_noise_is_the_library_s(page: Page, side: int) -> None:
+    made = torch.tensor(page.page.evaluate(NOISE, [page.site.address + "paint/engine/", side]))
+    torch.testing.assert_close(made, texture.noise(side).flatten()[::31], atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("size", [(90, 131), (80, 520)])
+def test_flatness_and_what_is_laid_are_the_library_s(page: Page, size: tuple[int, int]) -> None:
+    def numbers(height: int, width: int) -> Tensor:
+        return (torch.arange(3 * height * width) * 7919 % 256 / 255).reshape(1, 3, height, width)
+
+    def texture_of(k: int, side: int) -> Tensor:
+        return (1 - 2 * k) * (numbers(side, side) - 0.5)
+
+    picture = numbers(*size)
+    picture[..., -(size[1] // 2) :] = 0.4 + 0.1 * picture[..., -(size[1] // 2) :]
+    stripes = 1.6 * picture + (0.4 * (torch.arange(picture.numel()) % 5) - 0.8).reshape(picture.shape)
+    around = torch.nn.functional.avg_pool2d(stripes.clamp(0, 1), texture.STROKES, 1, texture.STROKES // 2)
+    inner = slice(texture.MARGIN, -texture.MARGIN)
+    expected = [
+        texture.flatness(picture), texture.under_flat_places(picture, StyleMix([picture] * 2, [0.7, 0.3]), texture_of, 0.8),
+        (stripes.clamp(0, 1) - around)[..., inner, inner],
+    ]  # fmt: skip
+    made = page.page.evaluate(TEXTURE_PARTS, [page.site.address + "paint/engine/", *size])
+    for there, here in zip(made, expected, strict=True):
+        torch.testing.assert_close(torch.tensor(there), here.flatten()[::7], atol=1e-3, rtol=0)
+    assert 0.05 < float((expected[1] - picture).abs().max())
+
+
+@pytest.mark.parametrize("brush", [1, 2])
+def test_a_trained_style_with_texture(page: Page, brush: int) -> None:
+    if brush == 1:
+        page.drop(sky()[0], "sky.png")
+        page.wait()
+    page.paint(method="trained", style="ink_mountains", brush=brush, strength=0.8, texture=0.5)
+    assert_equal(page, nst.load_style("ink_mountains").stylize(sky()[1], strength=0.8, brush=brush, texture=0.5))
+
+
+@pytest.mark.parametrize(("method", "weights"), [("adain", [0.7, 0.3]), ("wct", [1])])
+def test_any_style_with_texture(page: Page, method: str, weights: list[float]) -> None:
+    """One style, or two, on the sky that was dropped above."""
+    styles = [nst.images.resize(nst.assets.picture(name), SIZE) for name in ("ink_mountains", "rose_window")][: len(weights)]
+    stylize, style = {"adain": (adain.stylize, adain.AdaIN(styles)), "wct": (wct.stylize, wct.WCT(styles))}[method]
+    second = "rose_window" if len(weights) == 2 else ""
+    for brush, amount in ((1, 0.4), (2, 0.2)):
+        page.paint(method=method, style="ink_mountains", second=second, share=0.3, brush=brush, strength=0.9, texture=amount)
+        options = {"style_weights": weights, "alpha": 0.9, "brush": brush}
+        expected = stylize(sky()[1], style, texture=amount, **options)
+        assert_equal(page, expected, 4)  # the browser reads a JPEG in its own way
+    plain = stylize(sky()[1], style, **options)
+    assert float((expected - plain)[..., : SIZE // 3, :].abs().mean()) > 4 * STEP  # it matters
+
+
+def test_each_method_has_its_own_texture(page: Page) -> None:
+    page.open()
+    page.set(size=SIZE)
+    slider = page.page.locator("#texture .slider:not([hidden])")
+    for method in ("wct", "adain"):
+        page.choose("method", method)
+        assert float(slider.locator("input").input_value()) == texture.AMOUNT
+    page.choose("method", "trained")
+    page.wait()
+    assert slider.text_content() == "Texture under flat places0.00"
+    before = page.painting()
+    slider.locator("input").focus()
+    page.page.keyboard.press("End")
+    page.wait()
+    assert float((page.painting() - before).abs().mean()) > 4 * STEP
+    for method, value in (("adain", "0.15"), ("trained", "1.00")):
+        page.choose("method", method)
+        assert slider.locator("output").text_content() == value
+    assert page.said == []
 
 
 # --- the runtime ------------------------------------------------------------------------------------------------------------------

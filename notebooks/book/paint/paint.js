@@ -10,6 +10,7 @@ const ABOUT = {
   adain: "Any picture as the style: means and deviations of its features (Huang & Belongie 2017).",
   wct: "Any picture as the style: the covariance of its features, level by level; slower (Li et al. 2017).",
 };
+const TEXTURE = { trained: 0, adain: 0.15, wct: 0.15 }; // what nst.stylize has unless told otherwise
 const SIZES = [128, 256, 384, 512, 768, 1024, 1536, 2048], LIVE = 512; // pixels; up to LIVE a slider paints while it moves
 const PHONE = matchMedia("(max-width: 860px), (pointer: coarse)").matches;
 
@@ -24,10 +25,12 @@ const pace = {}; // method -> milliseconds for each pixel, last time
 
 const value = (name) => new FormData(form).get(name);
 const strength = slider("Strength", 1, changed), share = slider("Share of the second style", 0.5, changed);
+const textures = {}; // method -> its slider
+for (const [method, amount] of Object.entries(TEXTURE)) textures[method] = slider("Texture under flat places", amount, changed);
 
 function wish() {
   const photo = photographs.get(value("photograph")), method = value("method"), size = Number($("size").value);
-  const options = { task: "paint", method, photo: fileOf(photo), size, brush: Number(value("brush")) };
+  const options = { task: "paint", method, photo: fileOf(photo), size, brush: Number(value("brush")), texture: textures[method].value };
   if (method === "trained") return { ...options, style: value("style"), strength: strength.value };
   const second = styles.get($("second").value), pictures = [styles.get(value("style"))], weights = [1];
   if (second) {
@@ -60,6 +63,7 @@ function arrange() {
   for (const input of $("styles").querySelectorAll("input")) input.closest("label").hidden = trained && !styles.get(input.value).trained;
   if (!value("style") || (trained && !styles.get(value("style")).trained)) $("styles").querySelector("input").checked = true;
   strength.label = trained ? "Strength" : "Alpha";
+  for (const [each, { element }] of Object.entries(textures)) element.hidden = each !== method;
   share.element.hidden = !$("second").value;
 }
 
@@ -193,6 +197,7 @@ async function open() {
   bar($("brushes"), "brush", { 1: "1 x", 2: "2 x", 4: "4 x" }, 1, changed);
   for (const size of SIZES) $("size").append(make("option", { value: size, textContent: size, selected: size === 384 }));
   $("strength").append(strength.element);
+  for (const { element } of Object.values(textures)) $("texture").append(element);
   $("share").append(share.element);
   fillSecond();
   $("frame").append(view.element);

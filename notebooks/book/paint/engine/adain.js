@@ -1,28 +1,34 @@
 // AdaIN: the photograph's features with the means and standard deviations of the style's, decoded. nst.adain.
 
-import { coarseToFine } from "./brush.js";
+import { coarseToFine, textureFor } from "./brush.js";
 import { mixture, partly, statistics, transport, turned } from "./covariance.js";
 import * as features from "./features.js";
 import { clip, cut, padded } from "./picture.js";
+import { underlay } from "./texture.js";
 
 const LEVEL = 4;
 const EPSILON = 1e-5; // added to the variance, inside the root
 
 /** `content` painted with the statistics of style pictures, mixed by their weights. */
-export async function paint(models, content, { styles, weights, alpha, brush }) {
+export async function paint(models, content, { styles, weights, alpha, brush, texture = 0 }) {
   const read = [];
   for (const style of styles) read.push(await readStyle(models, style));
-  const wanted = mixed(read.map((style) => style.moments), weights);
-  const inPalette = (picture) => {
-    const own = statistics(picture);
-    return turned(picture, partly(mixture(read.map((style) => transport(own, style.palette)), weights), alpha));
-  };
-  const once = async (picture) => {
-    const maps = await encode(models, picture);
-    return inPalette(await decode(models, matched(maps, moments(maps), wanted, alpha)));
-  };
-  const coloured = (photograph) => cut(inPalette(padded(photograph)), 0, 0, photograph.height, photograph.width);
-  return clip(cut(await coarseToFine(once, content, brush, alpha, coloured), 0, 0, content.height, content.width));
+  const coloured = (photograph) => cut(inPalette(padded(photograph), read, weights, alpha), 0, 0, photograph.height, photograph.width);
+  const under = underlay(models, alpha * textureFor(texture, brush), read, weights, (noise, k) => once(models, noise, [read[k]], [1], 1));
+  const painting = await coarseToFine((picture) => once(models, picture, read, weights, alpha), content, brush, alpha, coloured, under);
+  return clip(cut(painting, 0, 0, content.height, content.width));
+}
+
+/** One pass, not clipped.   read: of each style. */
+async function once(models, picture, read, weights, alpha) {
+  const maps = await encode(models, picture), wanted = mixed(read.map((style) => style.moments), weights);
+  return inPalette(await decode(models, matched(maps, moments(maps), wanted, alpha)), read, weights, alpha);
+}
+
+/** A picture with the mean and covariance of the styles' pixels, alpha of the way. */
+function inPalette(picture, read, weights, alpha) {
+  const own = statistics(picture);
+  return turned(picture, partly(mixture(read.map((style) => transport(own, style.palette)), weights), alpha));
 }
 
 const known = new WeakMap(); // style picture -> what was read of it

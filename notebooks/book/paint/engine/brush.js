@@ -6,17 +6,23 @@ import { clip, cut, resized } from "./picture.js";
 const PHOTOGRAPH = 0.6; // of what a finer pass sees; the rest is the painting so far
 const SMALLEST = 32; // pixels of the shorter side of a picture that is worth painting
 
-/** `paint(content)` with strokes `brush` times as large.   coloured: (photograph, painting) -> the photograph in its colours. */
-export async function coarseToFine(paint, content, brush, amount, coloured) {
+/** How much of a texture the first pass sees: of what it paints, a finer pass sees a part only. */
+export function textureFor(texture, brush) {
+  return brush === 1 ? texture : Math.min(1, texture / (1 - PHOTOGRAPH));
+}
+
+/** `paint(content)` with strokes `brush` times as large.   coloured: (photograph, painting) -> the photograph in its colours.
+ *  under: what the first pass sees -> the same with a texture under its flat places; null: as it is. */
+export async function coarseToFine(paint, content, brush, amount, coloured, under) {
+  const seen = (picture) => (painting ? mixed(picture, painting, amount, coloured) : under ? under(picture) : picture);
   let painting = null;
   for (; brush > 1; brush /= 2) {
     const height = Math.ceil(content.height / brush), width = Math.ceil(content.width / brush);
     if (Math.min(height, width) < SMALLEST) continue;
-    const small = resized(content, height, width);
-    const made = await paint(painting ? mixed(small, painting, amount, coloured) : small);
+    const made = await paint(await seen(resized(content, height, width)));
     painting = clip(cut(made, 0, 0, height, width));
   }
-  return paint(painting ? mixed(content, painting, amount, coloured) : content);
+  return paint(await seen(content));
 }
 
 /** What a finer pass sees: the photograph in the painting's colours, and some of the painting, enlarged. */

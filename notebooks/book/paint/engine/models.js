@@ -5,7 +5,7 @@ import { json, load, tidy } from "./store.js";
 
 const FOLDER = new URL("../models/", import.meta.url).href;
 
-/** Which networks there are, and their sessions.   wish: "webgpu", "wasm", or null for the better one.
+/** Which networks there are, and their sessions; and the noise's numbers.   wish: "webgpu", "wasm", or null for the better one.
  *  told(what, loaded, bytes): while something is loaded.   before(): awaited before a network computes; it may throw. */
 export class Models {
   constructor(wish, told, before) {
@@ -20,18 +20,23 @@ export class Models {
     return this.listed;
   }
 
-  /** run(inputs) -> outputs of the network of this name; see runtime.session. */
+  /** run(inputs) -> outputs of the network of this name, always the same function; see runtime.session. */
   async get(name) {
     if (!this.sessions.has(name)) {
-      const began = performance.now();
-      this.sessions.set(name, await this.opened(name));
+      const began = performance.now(), run = await this.opened(name);
       this.loading += performance.now() - began;
+      this.sessions.set(name, async (inputs) => {
+        await this.before();
+        return run(inputs);
+      });
     }
-    const run = this.sessions.get(name);
-    return async (inputs) => {
-      await this.before();
-      return run(inputs);
-    };
+    return this.sessions.get(name);
+  }
+
+  /** The normal numbers that noise is made of: nst.texture.dots. */
+  async dots() {
+    this.numbers ??= new Float32Array(await load(FOLDER, (await this.list()).noise));
+    return this.numbers;
   }
 
   async opened(name) {
@@ -44,7 +49,8 @@ export class Models {
   /** The runtime: WebGPU where there is one, else WebAssembly. */
   async start() {
     if (this.runtime) return;
-    tidy(FOLDER, Object.values((await this.list()).models));
+    const { models, noise } = await this.list();
+    tidy(FOLDER, [...Object.values(models), noise]);
     const told = (loaded, all) => this.told("the runtime", loaded, all);
     this.backend = this.wish !== "wasm" && (await hasGPU(this.wish === "webgpu")) ? "webgpu" : "wasm";
     this.runtime = await start(this.backend, told);

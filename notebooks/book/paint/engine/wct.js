@@ -1,32 +1,37 @@
 // WCT: level by level from relu4_1 to relu1_1, features with the style's mean and covariance, decoded. nst.wct with its defaults.
 
-import { coarseToFine } from "./brush.js";
+import { coarseToFine, textureFor } from "./brush.js";
 import { mixture, partly, statistics, together, transport, turned } from "./covariance.js";
 import { LEVELS, decode, encode } from "./features.js";
 import { clip, cut, padded } from "./picture.js";
+import { underlay } from "./texture.js";
 import { inSquares, innerOf, outerOf, squares } from "./tiles.js";
 
 const ORDER = [4, 3, 2, 1];
 
 /** `content` painted with the statistics of style pictures, mixed by their weights. */
-export async function paint(models, content, { styles, weights, alpha, brush }) {
+export async function paint(models, content, { styles, weights, alpha, brush, texture = 0 }) {
   const read = [];
   for (const style of styles) read.push(await readStyle(models, style));
-  const once = async (picture) => {
-    let painting = padded(picture);
-    for (const level of ORDER) {
-      const own = await readLevel(models, level, painting);
-      const map = partly(mixture(read.map((style) => transport(own, style[level])), weights), alpha);
-      painting = clip(await repainted(models, level, painting, tensors(map)));
-    }
-    return painting;
-  };
   const coloured = (photograph) => {
     const grown = padded(photograph), own = statistics(grown);
     const map = partly(mixture(read.map((style) => transport(own, style.palette)), weights), alpha);
     return cut(turned(grown, map), 0, 0, photograph.height, photograph.width);
   };
-  return cut(await coarseToFine(once, content, brush, alpha, coloured), 0, 0, content.height, content.width);
+  const under = underlay(models, alpha * textureFor(texture, brush), read, weights, (noise, k) => once(models, noise, [read[k]], [1], 1));
+  const painting = await coarseToFine((picture) => once(models, picture, read, weights, alpha), content, brush, alpha, coloured, under);
+  return cut(painting, 0, 0, content.height, content.width);
+}
+
+/** One pass, grown to multiples of 16.   read: of each style. */
+async function once(models, picture, read, weights, alpha) {
+  let painting = padded(picture);
+  for (const level of ORDER) {
+    const own = await readLevel(models, level, painting);
+    const map = partly(mixture(read.map((style) => transport(own, style[level])), weights), alpha);
+    painting = clip(await repainted(models, level, painting, tensors(map)));
+  }
+  return painting;
 }
 
 const known = new WeakMap(); // style picture -> what was read of it
