@@ -112,7 +112,9 @@ def test_accumulating_is_a_larger_batch():
 def test_half_precision_and_back():
     encoder = nst.VGG19.load("lite")
     before = encoder(torch.rand(1, 3, 32, 32), ["relu1_1"])["relu1_1"].dtype
-    trace = train(net(), encoder, to_grey, Noise(), small(precision="bf16"))
+    model = net()
+    trace = train(model, encoder, to_grey, Noise(), small(precision="bf16"))
+    assert model.forward.__func__ is TransformerNet.forward  # which computes in float32 again
     full, _ = run(small())  # another precision in the same process
     assert trace[0]["grey"] == pytest.approx(full[0]["grey"], rel=0.05) and trace[0] != full[0]
     assert encoder(torch.rand(1, 3, 32, 32), ["relu1_1"])["relu1_1"].dtype == before == torch.float32
