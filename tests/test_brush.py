@@ -12,7 +12,7 @@ from torch import Tensor
 
 import nst
 from nst import adain, transformer_net, wct
-from nst.brush import brush_for, check_brush, coarse_to_fine, mixed
+from nst.brush import brush_for, check_brush, coarse_to_fine, mixed, texture_for, with_styles
 from nst.controls import StyleMix
 from nst.images import resize
 
@@ -177,6 +177,20 @@ def test_masks_are_resized_with_the_content():
     assert mix.at(content) is mix
     small = mix.at(content[..., :32, :32]).masks[0]
     assert small.shape == (1, 1, 32, 32) and float(small[..., :14].min()) > 0.99 and float(small[..., 18:].max()) < 0.01
+
+
+def test_a_finer_pass_sees_two_fifths_of_a_texture():
+    assert [texture_for(amount, 1) for amount in (0.15, 1.0)] == [0.15, 1.0]
+    assert [texture_for(amount, brush) for amount in (0.15, 0.9) for brush in (2, 4)] == pytest.approx([0.375, 0.375, 1.0, 1.0])
+
+
+def test_no_texture_is_made_where_none_is_wanted(photo: Tensor):
+    def textures(k: int, side: int) -> Tensor:
+        raise AssertionError("it would take time")
+
+    mix = StyleMix([photo], [1.0])
+    for brush, alpha, texture in ((1, 1.0, 0.0), (2, 1.0, 0.0), (1, 0.0, 0.5)):
+        with_styles(lambda x, mix: x, photo, mix, brush, alpha, texture, textures)
 
 
 @pytest.mark.parametrize("method", METHODS)
