@@ -328,6 +328,37 @@ def whole_method(function: Callable) -> str:
     """Gatys' method on a small random network: losses at every picture asked about, the box, and what is minimised."""
     photo, painting, steps = rand(1, 3, 12, 16, seed=1), rand(1, 3, 10, 18, seed=2).square(), 30
     net, picture, trace = _run_method(function, 10.0, steps)
+    values = _pairs_of_losses(trace, steps)
+    seen = _pictures_shown(net, photo, painting)
+    wanted, painted = net.features(photo), net.features(painting)
+    first = values[0]
+    right = _first_losses(first, wanted, painted)
+    outside = sum(float(x.min()) < -1e-3 or float(x.max()) > 1 + 1e-3 for x in seen)
+    if outside:
+        fail(f"the network was asked about {outside} pictures outside [0, 1]: clamp between the steps")
+    different = len({tuple(x.flatten().tolist()) for x in seen})
+    if different <= steps // 2:
+        fail(f"the search stands still: the network saw {different} different pictures. An optimiser moves the tensor that it was "
+             "given, and no other: x = x.clamp(0, 1) is another one. Clamp in place: x.data.clamp_(0, 1)")  # fmt: skip
+    _last_content_loss(values[steps - 1][0], [net.features(x) for x in seen], wanted)
+    ends = values[-1]
+    if not float(ends[1]) < 0.7 * float(first[1]):
+        fail(f"the style loss went from {float(first[1]):.3g} to {float(ends[1]):.3g}: does each step go against the gradient, and "
+             "is the gradient cleared before each backward?")  # fmt: skip
+    if float(picture.min()) < 0 or float(picture.max()) > 1 or not torch.isfinite(picture).all():
+        fail("the picture that is returned leaves [0, 1]")
+    own = net.features(picture.float())
+    if not float(sum(d / a for d, a, _ in _styles(own, painted))) < 0.8 * float(right):
+        fail("the picture that is returned is not the one that was searched for: return x.detach(), after the last step")
+    _, _, faint = _run_method(function, 0.02, steps)
+    faint = number(faint)
+    if not float(faint[-1][0]) < 0.7 * float(ends[0]):
+        fail("with 1/500 of the style weight the picture keeps no more of the photograph: minimise content + style_weight * style")
+    return f"the losses of every picture asked about; style from {float(first[1]):.2f} to {float(ends[1]):.2f}, inside the box"
+
+
+def _pairs_of_losses(trace: object, steps: int) -> Tensor:
+    """The losses that were noted, (evaluations, 2), once they are a pair for each evaluation."""
     if any(t.requires_grad for t in tensors(trace)):
         fail("the losses are returned with their graphs, which keep every evaluation's memory: note .item()")
     values = number(trace)
@@ -337,19 +368,24 @@ def whole_method(function: Callable) -> str:
         fail(f"expected a list of {steps} pairs of numbers (content, style)")
     if not steps <= len(values) <= steps + 25:  # L-BFGS may look further
         fail(f"expected a pair of losses for each of the {steps} evaluations, got {len(values)}")
+    return values
 
+
+def _pictures_shown(net: _SmallNetwork, photo: Tensor, painting: Tensor) -> list[Tensor]:
+    """The pictures of the photograph's shape that the network was asked about, as they were before they were normalised."""
     raw = [x for x in net.asked if isinstance(x, Tensor) and x.shape == photo.shape]
     if any(close(x, photo) for x in raw):
         fail("the network was shown the picture itself: subtract the mean and divide by std first")
     if any(close(x, (photo - net.mean) * net.std) for x in raw):
         fail("multiplied by std: normalising divides by it")
-    seen = [x * net.std + net.mean for x in raw]
     if not any(close(x, painting * 1.0) for x in (x * net.std + net.mean for x in net.asked if x.shape == painting.shape)):
         fail("the network was never shown the normalised painting: where do the targets of the style come from?")
-    wanted, painted = net.features(photo), net.features(painting)
-    start = net.features(photo)
+    return [x * net.std + net.mean for x in raw]
+
+
+def _first_losses(first: Tensor, start: list[Tensor], painted: list[Tensor]) -> Tensor:
+    """The style loss of the photograph, with features `start`, once it is the one that was noted first."""
     style = _styles(start, painted)
-    first = values[0]
     right = sum(d / a for d, a, _ in style)
     if close(first[0], right, 1e-2) and float(first[1]) < 1e-2:
         fail("the pairs are the wrong way round: (content, style)")
@@ -367,50 +403,33 @@ def whole_method(function: Callable) -> str:
         "the differences are not divided by the sum of A^2": sum(d for d, _, _ in style),
         "the roots of the quotients; the squares themselves are wanted": sum((d / a).sqrt() for d, a, _ in style),
     }, "the style loss of the photograph", rtol=1e-2)  # fmt: skip
+    return right
 
-    outside = sum(float(x.min()) < -1e-3 or float(x.max()) > 1 + 1e-3 for x in seen)
-    if outside:
-        fail(f"the network was asked about {outside} pictures outside [0, 1]: clamp between the steps")
-    different = len({tuple(x.flatten().tolist()) for x in raw})
-    if different <= steps // 2:
-        fail(f"the search stands still: the network saw {different} different pictures. An optimiser moves the tensor that it was "
-             "given, and no other: x = x.clamp(0, 1) is another one. Clamp in place: x.data.clamp_(0, 1)")  # fmt: skip
-    last, found = values[steps - 1], [net.features(x) for x in seen]
+
+def _last_content_loss(noted: Tensor, found: list[list[Tensor]], wanted: list[Tensor]) -> None:
+    """Is what was noted the content loss of any picture that was asked about? found: their features. wanted: the photograph's."""
     squares = torch.stack([(f[-1] - wanted[-1]).square().sum() for f in found]).double()
     spread, size = (wanted[-1] - wanted[-1].mean()).square().sum(), wanted[-1].numel()
 
     def among(content: Tensor) -> bool:
-        return bool(((content - last[0]).abs() <= 1e-3 * last[0].abs() + 1e-6).any())
+        return bool(((content - noted).abs() <= 1e-3 * noted.abs() + 1e-6).any())
 
-    if not among(squares / spread):
-        shallow = torch.stack([(f[0] - wanted[0]).square().sum() for f in found]) / (wanted[0] - wanted[0].mean()).square().sum()
-        for hint, content in {
-            "the content loss is not divided by sum (P - mean of P)^2": squares,
-            "the content loss is the mean of squares; divide the sum of squares by sum (P - mean of P)^2": squares / size,
-            "the content loss is divided by the sum of P^2; the mean of P must be subtracted first":
-                squares / wanted[-1].square().sum(),
-            "divided by the variance, but the sum was not: both sums, or both means": squares / (spread / size),
-            "the content loss looks at the first layer; the last one is wanted": shallow,
-            "the content loss adds up all layers; the last one is wanted": squares / spread + shallow,
-            "half of the content loss: there is no 1/2 here": squares / spread / 2,
-        }.items():  # fmt: skip
-            if among(content):
-                fail(hint)
-        fail("the content loss noted last is not that of any picture that the network was asked about")
-    ends = values[-1]
-    if not float(ends[1]) < 0.7 * float(first[1]):
-        fail(f"the style loss went from {float(first[1]):.3g} to {float(ends[1]):.3g}: does each step go against the gradient, and "
-             "is the gradient cleared before each backward?")  # fmt: skip
-    if float(picture.min()) < 0 or float(picture.max()) > 1 or not torch.isfinite(picture).all():
-        fail("the picture that is returned leaves [0, 1]")
-    own = net.features(picture.float())
-    if not float(sum(d / a for d, a, _ in _styles(own, painted))) < 0.8 * float(right):
-        fail("the picture that is returned is not the one that was searched for: return x.detach(), after the last step")
-    _, _, faint = _run_method(function, 0.02, steps)
-    faint = number(faint)
-    if not float(faint[-1][0]) < 0.7 * float(ends[0]):
-        fail("with 1/500 of the style weight the picture keeps no more of the photograph: minimise content + style_weight * style")
-    return f"the losses of every picture asked about; style from {float(first[1]):.2f} to {float(ends[1]):.2f}, inside the box"
+    if among(squares / spread):
+        return
+    shallow = torch.stack([(f[0] - wanted[0]).square().sum() for f in found]) / (wanted[0] - wanted[0].mean()).square().sum()
+    for hint, content in {
+        "the content loss is not divided by sum (P - mean of P)^2": squares,
+        "the content loss is the mean of squares; divide the sum of squares by sum (P - mean of P)^2": squares / size,
+        "the content loss is divided by the sum of P^2; the mean of P must be subtracted first":
+            squares / wanted[-1].square().sum(),
+        "divided by the variance, but the sum was not: both sums, or both means": squares / (spread / size),
+        "the content loss looks at the first layer; the last one is wanted": shallow,
+        "the content loss adds up all layers; the last one is wanted": squares / spread + shallow,
+        "half of the content loss: there is no 1/2 here": squares / spread / 2,
+    }.items():  # fmt: skip
+        if among(content):
+            fail(hint)
+    fail("the content loss noted last is not that of any picture that the network was asked about")
 
 
 __all__ = ["best_in_box", "content_gradient", "content_layer", "paper_name", "style_gradient", "weight_sweep", "whole_method"]
