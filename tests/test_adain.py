@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import nst
-from nst import adain
+from nst import adain, texture
 from nst.adain import AdaINLoss, adaptive_instance_norm, mean_and_std, statistics_loss
 from nst.covariance import transport
 from nst.decoders import Decoder, padded
@@ -374,3 +374,30 @@ def test_a_mask_gives_its_style_the_statistics_of_its_place(encoder: nst.VGG19, 
         expected = decoder(features)[..., :41, :40].clamp(0, 1)
     made = adain.stylize(content, styles, masks=[left, 1 - left], palette=False, encoder=encoder, decoder=decoder)
     torch.testing.assert_close(made, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_moments_of_half_precision_are_finite():
+    x = 300 * torch.randn(1, 2, 40, 50).clamp(-3, 3)  # their squares leave float16
+    for half, exact in zip(mean_and_std(x.half()), mean_and_std(x), strict=True):
+        torch.testing.assert_close(half.float(), exact, rtol=1e-2, atol=1.0)
+
+
+def test_a_texture_is_what_it_paints_of_noise_in_one_of_its_styles(encoder: nst.VGG19, decoder: Decoder):
+    first, second = torch.rand(1, 3, 40, 40) ** 2, torch.rand(1, 3, 48, 40) * torch.tensor([0.2, 0.5, 1.0]).view(1, 3, 1, 1)
+    both, given = adain.AdaIN([first, second], encoder, decoder), {"encoder": encoder, "decoder": decoder, "brush": 1}
+    for palette in (True, False):
+        wanted = texture.painted(lambda x, p=palette: adain.stylize(x, second, palette=p, **given), 64, torch.device("cpu"))
+        torch.testing.assert_close(both.texture(1, 64, palette), wanted, atol=1e-5, rtol=1e-4)
+        assert both.texture(1, 64, palette) is both.texture(1, 64, palette)  # painted once
+    assert both.texture(1, 64) is both.texture(1, 64, True)
+    other = both.recoloured([second, first])
+    torch.testing.assert_close(other.texture(0, 64), both.texture(1, 64))
+    assert len(both.moments) == 2 and not torch.equal(other.moments[0][0], both.moments[0][0])
+
+
+def test_so_many_places_are_matched(encoder: nst.VGG19, monkeypatch: pytest.MonkeyPatch):
+    seen = []
+    monkeypatch.setattr(adain.losses, "relaxed_emd", lambda x, y: seen.append((x.shape[2], y.shape[2])) or x.sum())
+    maps = {k: torch.rand(1, 4, 6, 7) for k in adain.MATCH_LAYERS}
+    AdaINLoss(match_weight=1.0, positions=10).match(maps, maps, 0)
+    assert seen == [(10, 10)] * len(adain.MATCH_LAYERS)

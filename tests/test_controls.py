@@ -12,7 +12,7 @@ from PIL import Image
 from skimage.color import rgb2yiq
 
 import nst
-from nst.controls import StyleMix, advises_size, finished, prepared
+from nst.controls import StyleMix, advises_size, check_masks, finished, prepared, style_pictures
 
 
 @pytest.mark.parametrize("how", [True, "luminance", "coral"])
@@ -49,6 +49,42 @@ def test_masks_share_where_they_overlap_and_leave_the_rest():
     features = torch.zeros(1, 2, 4, 4)
     made = one.blend(features, lambda k, mask: torch.ones(1, 2, 4, 4))
     torch.testing.assert_close(made[0, 0, 0], torch.tensor([1.0, 1.0, 0.0, 0.0]))
+
+
+def test_masks_take_the_size_of_the_picture_at_hand():
+    left = torch.zeros(32, 48)
+    left[:, :24] = 1
+    mix = StyleMix.of(torch.rand(1, 3, 32, 48), [torch.rand(1, 3, 8, 8)] * 2, masks=[left, 1 - left])
+    assert mix.at(torch.rand(1, 3, 32, 48)) is mix
+    small = mix.at(torch.rand(1, 3, 16, 24))
+    for mask, whole in zip(small.masks, mix.masks, strict=True):
+        torch.testing.assert_close(mask, nst.images.resize(whole, (16, 24)))
+    assert small.styles is mix.styles and small.weights == mix.weights
+    plain = StyleMix.of(torch.rand(1, 3, 32, 48), torch.rand(1, 3, 8, 8))
+    assert plain.at(torch.rand(1, 3, 16, 24)) is plain
+
+
+def test_what_a_method_is_given_becomes_a_mixture():
+    content, masks = torch.rand(1, 3, 16, 16), [torch.ones(16, 16), torch.zeros(16, 16)]
+    there, mix = prepared(content, [PICTURE, PICTURE], None, masks, False, torch.device("cpu"))
+    assert torch.equal(there, content) and [float(mask.mean()) for mask in mix.masks] == [1, 0]
+    assert prepared(content, [PICTURE, PICTURE], [1, 3], None, False, torch.device("cpu"))[1].weights == [0.25, 0.75]
+
+
+def test_pictures_of_who_has_read_them_and_of_an_array_of_several():
+    class Read:
+        pictures = [PICTURE, PICTURE]
+
+    assert style_pictures(Read()) == Read.pictures
+    assert [tuple(picture.shape) for picture in style_pictures(np.zeros((2, 8, 9, 3), np.uint8))] == [(1, 3, 8, 9)] * 2
+
+
+@pytest.mark.parametrize(("values", "hint"), [((-0.5, 1.0), ""), ((0.0, 1.5), "; if they are 8-bit pixels, divide by 255")])
+def test_numbers_that_make_no_mask(values: tuple[float, float], hint: str):
+    mask = torch.tensor(values).repeat(16, 8)
+    with pytest.raises(ValueError) as raised:
+        check_masks([mask], 1, PICTURE)
+    assert str(raised.value) == f"masks[0]: expected values from 0 to 1{hint}"
 
 
 PICTURE = torch.rand(1, 3, 16, 16)

@@ -9,7 +9,7 @@ from oracles import Doubles
 from scipy.linalg import sqrtm
 
 import nst
-from nst.covariance import CUT, Moments, mean_and_covariance, power_of
+from nst.covariance import CUT, Moments, matched, matching_map, mean_and_covariance, power_of, transport
 
 
 def matrices(*diagonals: list[float]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -85,3 +85,30 @@ def test_what_is_not_exact_is_right_to_a_millionth_of_the_largest_variance(maske
     y = torch.rand(1, 8, 50, 60)
     changes = [nst.covariance.matching_map(exact, mean_and_covariance(y), exact=e)(x) for e in (True, False)]
     assert float((changes[0] - changes[1]).abs().max()) < 2e-2  # float32 of numbers about 100, in directions of a thousandth
+
+
+@pytest.mark.parametrize("transform", ["transport", "wct"])
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_map_gives_the_styles_mean_and_covariance_in_double_precision(transform: str, masked: bool, monkeypatch):
+    monkeypatch.setattr(nst.covariance, "FEW", 10)  # exact all the same
+    monkeypatch.setattr(nst.covariance, "PART", 50)
+    x, y = torch.rand(2, 4, 9, 20, dtype=torch.float64) ** 2, torch.rand(1, 4, 11, 13, dtype=torch.float64)
+    mask = torch.rand(1, 1, 9, 20, dtype=torch.float64) if masked else None
+    made = matched(x, y, mask, transform)
+    assert made.dtype == torch.float64 and made.shape == x.shape
+    for found, wanted in zip(mean_and_covariance(made, mask), mean_and_covariance(y), strict=True):
+        torch.testing.assert_close(found, wanted.expand_as(found), atol=1e-10, rtol=1e-8)
+
+
+def test_transport_is_the_symmetric_map():
+    x, y = torch.rand(1, 4, 9, 20, dtype=torch.float64) ** 2, torch.rand(1, 4, 11, 13, dtype=torch.float64)
+    (mean, covariance), style = mean_and_covariance(x), mean_and_covariance(y)
+    basis = mean + torch.eye(4, dtype=torch.float64)[None]  # (1, 4, 4): the columns of the map, from the mean
+    matrix = matching_map((mean, covariance), style)(basis[..., None])[..., 0] - style[0]
+    torch.testing.assert_close(matrix, matrix.mT, atol=1e-10, rtol=0)
+    assert torch.linalg.eigvalsh(matrix).min() > 0
+
+
+def test_channels_must_agree():
+    with pytest.raises(ValueError, match="^style_features: expected 4 channels, got 5$"):
+        transport(torch.rand(1, 4, 6, 7), torch.rand(1, 5, 8, 9))

@@ -208,6 +208,25 @@ def test_layers_are_added_with_their_weights():
     assert float(plain["style"]) == pytest.approx(3 * sum(styles), rel=1e-5)
 
 
+def test_a_variance_that_is_known_takes_the_place_of_the_batchs_own():
+    config = nst.GatysConfig(content_layers=("relu1_1",), style_layers=("relu1_1",), content_form="batch", content_weight=1.0)
+    found, wanted = ({"relu1_1": torch.rand(2, 3, 4, 5)} for _ in range(2))
+    squares = (found["relu1_1"] - wanted["relu1_1"]).square().mean()
+    torch.testing.assert_close(content_loss(found["relu1_1"], wanted["relu1_1"], "batch", torch.tensor(0.2)), squares / 0.2)
+    grams = {"relu1_1": gram_matrix(torch.rand(1, 3, 4, 5))}
+    for variances, divisor in (({"relu1_1": torch.tensor(0.2)}, 0.2), (None, float(wanted["relu1_1"].var(correction=0)))):
+        made = losses.content_and_style(config, found, wanted, grams, variances=variances)
+        torch.testing.assert_close(made["content"], squares / divisor)
+
+
+def test_correlations_are_cosines():
+    maps = np.random.default_rng(0).normal(size=(2, 4, 30))
+    maps[1, 2] = 0  # a silent channel
+    found = losses.correlations(torch.from_numpy(maps @ maps.swapaxes(1, 2))).numpy()
+    unit = maps / np.maximum(np.linalg.norm(maps, axis=2, keepdims=True), 1e-6)
+    np.testing.assert_allclose(found, unit @ unit.swapaxes(1, 2), atol=1e-12)
+
+
 def test_region_weights_by_hand():
     """A mask is averaged over each position's pixels, and its Gram matrix divided by the mask's own area."""
     mask = torch.tensor([[1.0, 1, 0, 0], [1, 1, 0, 0], [1, 0, 0, 0], [1, 0, 0, 0]]).view(1, 1, 4, 4)
@@ -279,6 +298,17 @@ def test_gram_matrix_goes_through_torchs_transforms():
         close(torch.autograd.forward_ad.unpack_dual(gram_matrix(dual)).tangent, along)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_gram_matrix_of_half_precision_has_a_derivative_along_a_direction(dtype: torch.dtype):
+    from torch.func import jvp
+
+    x, change = torch.rand(1, 3, 8, 8).to(dtype), torch.rand(1, 3, 8, 8).to(dtype)
+    made, along = jvp(lambda x: gram_matrix(x, "none"), (x,), (change,))
+    exact = jvp(lambda x: gram_matrix(x, "none"), (x.float(),), (change.float(),))[1]
+    assert made.dtype == along.dtype == torch.float32
+    torch.testing.assert_close(along, exact)
+
+
 @pytest.mark.parametrize(("changes", "said"), [
     ({"style_layers": "relu1_1"}, "style_layers='relu1_1': expected several names, or a tuple of one"),
     ({"content_layers": "relu4_2"}, "content_layers='relu4_2': expected several names, or a tuple of one"),
@@ -343,10 +373,18 @@ def test_relaxed_emd_of_flat_clouds_is_finite():
         assert str(raised.value).startswith(said)
 
 
+def test_a_place_next_to_the_mean_has_half_a_direction():
+    """The style's places have length 10 around their mean, so that what is shorter than 0.01 is not made as long as the others."""
+    style = 10 * torch.tensor([[1.0, -1, 0, 0], [0, 0, 1, -1]]).repeat(1, 2)[None]
+    short = torch.tensor([[[0.005], [0.0]]])  # half of 0.01: its distances are 0.25, 2.25, 1.25, 1.25 halves
+    assert float(relaxed_emd(short, style)) == pytest.approx((0.125 + 1.125 + 0.625 + 0.625) / 4, rel=1e-4)
+
+
 def test_positions_are_drawn_by_seed_and_by_mask():
     features, before = torch.rand(2, 3, 8, 9), torch.get_rng_state()
     drawn = [positions(features, 20, seed) for seed in (0, 0, 1)]
     assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2])
+    assert torch.equal(positions(features, 20), drawn[0])
     assert len(set(drawn[0].tolist())) == 20 and len(positions(features, 1000)) == 72
     mask = torch.zeros(1, 1, 8, 9)
     mask[..., :4, :], mask[..., 7, 8] = 1, 3

@@ -12,7 +12,8 @@ Ours computes the network in `--precision` bfloat16; its losses are measured aga
 Evaluations at 128 px until the article's best loss of 300, on The Starry Night, The Great Wave, Composition VII: bfloat16 145, 87,
 65; float32 134 on the first. Remembering 50 or 20 steps, not 100: 154 or 216. With Gram matrices rounded to bfloat16, too, the
 search ends at a loss of 22, where the article's best is 15. On a processor with AMX an evaluation takes 0.06 s in bfloat16, 0.14 in
-float32.
+float32. Twenty pairs in float32, 200 evaluations: the article's loop diverges on three, ours on none, and ends below the article's
+best on every one (by 9 % on the closest, eleven times on the farthest).
 """
 
 import argparse
