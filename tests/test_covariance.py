@@ -59,6 +59,7 @@ def test_one_position_has_no_covariance():
 def test_moments_of_pieces_are_numpys(scale: float | None, monkeypatch: pytest.MonkeyPatch):
     """Under no mask, or one of any scale; seven positions at a time become float64."""
     monkeypatch.setattr(nst.covariance, "PART", 7)
+    monkeypatch.setattr(nst.covariance, "FEW", 0)
     x, moments, doubles = torch.rand(2, 5, 6, 4), Moments(), Doubles()
     mask = None if scale is None else scale * torch.rand(1, 1, 6, 4)
 
@@ -98,6 +99,21 @@ def test_a_map_gives_the_styles_mean_and_covariance_in_double_precision(transfor
     assert made.dtype == torch.float64 and made.shape == x.shape
     for found, wanted in zip(mean_and_covariance(made, mask), mean_and_covariance(y), strict=True):
         torch.testing.assert_close(found, wanted.expand_as(found), atol=1e-10, rtol=1e-8)
+
+
+def test_a_small_direction_of_both_sides_is_kept():
+    """Its variances are a thousandth of the largest; their product, a millionth, is under CUT, and counts all the same."""
+    sizes = torch.tensor([1.0, 0.03], dtype=torch.float64).view(1, 2, 1, 1)
+    x, y = (sizes * torch.randn(1, 2, 20, 30, dtype=torch.float64) for _ in range(2))
+    for transform in ("transport", "wct"):
+        found = mean_and_covariance(matched(x, y, None, transform))[1]
+        torch.testing.assert_close(found, mean_and_covariance(y)[1], atol=1e-12, rtol=1e-8)
+
+
+def test_transport_and_wct_are_two_maps():
+    x, y = torch.rand(1, 4, 9, 20, dtype=torch.float64) ** 2, torch.rand(1, 4, 11, 13, dtype=torch.float64)
+    assert float((matched(x, y) - matched(x, y, None, "wct")).abs().max()) > 1e-3
+    assert torch.equal(matched(x, y), transport(x, y))
 
 
 def test_transport_is_the_symmetric_map():
