@@ -346,7 +346,7 @@ def test_the_painting_pages_models(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.syspath_prepend(TOP / "notebooks" / "book")
     importlib.import_module("models").models(tmp_path)
     facts = json.loads((tmp_path / "models.json").read_text(encoding="utf-8"))
-    files = {entry["file"]: entry for entry in facts["models"].values()}
+    files = {entry["file"]: entry for entry in (*facts["models"].values(), facts["noise"])}
     assert sorted([*files, "models.json"]) == sorted(path.name for path in tmp_path.iterdir())
     for name, entry in files.items():
         content = (tmp_path / name).read_bytes()
