@@ -422,6 +422,35 @@ def test_a_network_of_normalised_pictures_is_painted_in_their_units(article: Art
     torch.testing.assert_close(load_style(tmp_path / "plain.safetensors", normalized=True).cpu()(x), wanted, rtol=1e-4, atol=1e-4)
 
 
+def test_the_means_of_normalised_pictures_reach_a_batch_norm(tmp_path: Path):
+    """An instance norm takes every constant out; this one keeps what was added to the first bias."""
+    net = TransformerNet(4, norm="batch").eval().requires_grad_(False)
+    torch.save(net.state_dict(), tmp_path / "batch.pth")
+    x = torch.rand(1, 3, 24, 32)
+    loaded = load_style(tmp_path / "batch.pth", normalized=True).cpu()
+    torch.testing.assert_close(loaded(x), net((x - MEAN) / STD) * STD + MEAN, rtol=1e-4, atol=1e-4)
+    lacking = {k: v for k, v in net.state_dict().items() if k != "model.0.block.1.bias"}
+    torch.save(lacking, tmp_path / "lacking.pth")
+    with pytest.raises(ValueError, match="lacking.pth: .*: it has no 'model.0.block.1.bias'$"):
+        load_style(tmp_path / "lacking.pth", normalized=True)
+
+
+def test_what_was_loaded_can_be_trained_whatever_the_caller_set(tmp_path: Path):
+    TransformerNet(2).save(tmp_path / "mine.safetensors")
+    with torch.inference_mode():
+        net = load_style(tmp_path / "mine.safetensors")
+    net.requires_grad_()(torch.rand(1, 3, 16, 16, device=next(net.parameters()).device)).sum().backward()
+    assert all(parameter.grad is not None for parameter in net.parameters())
+
+
+@pytest.mark.parametrize("network", [lambda: TransformerNet(2), lambda: ExamplesNet()], ids=["article", "examples"])
+def test_a_file_of_two_networks_is_named(tmp_path: Path, network):
+    state = network().state_dict()
+    torch.save({f"{name}.{k}": v for name in "ab" for k, v in state.items()}, tmp_path / "two.pth")
+    with pytest.raises(ValueError, match="two.pth"):
+        load_style(tmp_path / "two.pth")
+
+
 def test_mean_grey_in_normalised_units_is_mean_grey(tmp_path: Path):
     net = TransformerNet()
     with torch.no_grad():

@@ -10,7 +10,7 @@ import torch
 from oracles import Doubles
 
 import nst
-from nst import covariance, wct
+from nst import covariance, texture, wct
 from nst.adain import adaptive_instance_norm
 from nst.covariance import matching_map, mean_and_covariance, transport
 from nst.decoders import LAYERS, Decoder, padded
@@ -432,3 +432,19 @@ def test_a_large_style_is_read_in_squares_and_is_the_same(monkeypatch):
     for level, found in whole.items():
         for a, b in zip(found[0], squares[level][0], strict=True):
             torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4 * float(a.abs().max()), check_dtype=False)
+
+
+@pytest.mark.parametrize("transform", ["wct", "transport"])
+def test_a_texture_is_what_it_paints_of_noise_in_one_of_its_styles(transform: str, encoder: nst.VGG19, decoders: dict):
+    first, second = torch.rand(1, 3, 40, 40) ** 2, torch.rand(1, 3, 48, 40) * torch.tensor([0.2, 0.5, 1.0]).view(1, 3, 1, 1)
+    chosen = {"levels": (2, 1), "encoder": encoder, "decoders": decoders}
+    both = wct.WCT([first, second], **chosen)
+
+    def paint(noise: torch.Tensor) -> torch.Tensor:
+        return wct.stylize(noise, second, alpha=1.0, transform=transform, brush=1, **chosen)
+
+    made, wanted = both.texture(1, 64, (2, 1), transform), texture.painted(paint, 64, torch.device("cpu"))
+    torch.testing.assert_close(made, wanted, atol=1e-4, rtol=1e-3)
+    assert both.texture(1, 64, (2, 1), transform) is made  # painted once
+    other = both.recoloured([second, first])
+    torch.testing.assert_close(other.texture(0, 64, (2, 1), transform), made, atol=1e-4, rtol=1e-3)
