@@ -446,5 +446,6 @@ def test_a_texture_is_what_it_paints_of_noise_in_one_of_its_styles(transform: st
     made, wanted = both.texture(1, 64, (2, 1), transform), texture.painted(paint, 64, torch.device("cpu"))
     torch.testing.assert_close(made, wanted, atol=1e-4, rtol=1e-3)
     assert both.texture(1, 64, (2, 1), transform) is made  # painted once
+    assert not torch.equal(both.texture(0, 64, (2, 1), transform), made)
     other = both.recoloured([second, first])
     torch.testing.assert_close(other.texture(0, 64, (2, 1), transform), made, atol=1e-4, rtol=1e-3)
