@@ -12,10 +12,12 @@ SEVERAL = ("adain", "wct")  # methods that `nst export` knows: several files eac
 
 
 def complete_style(incomplete: str) -> list[str]:
+    """The pictures' names that begin so, for the shell."""
     return [name for name in assets.names() if name.startswith(incomplete)]
 
 
 def complete_network(incomplete: str) -> list[str]:
+    """What `nst export` knows by name and begins so, for the shell."""
     return [name for name in (*assets.shipped_styles(), *SEVERAL) if name.startswith(incomplete)]
 
 

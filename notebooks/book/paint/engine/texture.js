@@ -21,7 +21,7 @@ async function kept(owner, side, make) {
   return (known.get(owner)[side] ??= await make());
 }
 
-/** Soft noise, side + 64 pixels high and wide, which goes on where it begins after `side` pixels. */
+/** Soft light dots on grey, side + 64 pixels high and wide, which go on where they begin after `side` pixels. */
 export async function noise(models, side) {
   const dots = await models.dots(), across = side / GRAIN, more = MARGIN / GRAIN, all = across + 2 * more, around = empty(all, all);
   const at = (i) => (i - more + across) % across;
